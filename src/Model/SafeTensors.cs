@@ -1,0 +1,221 @@
+using System.Buffers.Binary;
+using System.Collections.Frozen;
+using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace StreamRec.Model;
+
+/// <summary>One tensor's place in a safetensors file. Shape [] is a scalar.</summary>
+/// <param name="DType">Safetensors name: F32, F64, I64, I32, F16, BF16, U8 …</param>
+/// <param name="Shape">Row-major dimensions.</param>
+/// <param name="Begin">First byte, from the start of the data section.</param>
+/// <param name="End">One past the last byte.</param>
+public sealed record TensorInfo(string DType, long[] Shape, long Begin, long End)
+{
+    public long Count => Shape.Aggregate(1L, (a, b) => checked(a * b));
+}
+
+/// <summary>
+/// A memory-mapped safetensors file (github.com/huggingface/safetensors, format description): 8 bytes little-endian header
+/// length, JSON header, data. Opening costs the header only; reading a tensor copies it out. Thread-safe after opening.
+/// A file that lies about its offsets, lengths or overlaps is refused with <see cref="InvalidDataException"/> naming the tensor.
+/// </summary>
+public sealed class SafeTensors : IDisposable
+{
+    private const long MaxHeader = 100_000_000; // the reference implementation's limit
+    private readonly MemoryMappedFile _file;
+    private readonly MemoryMappedViewAccessor _view;
+    private readonly long _dataStart;
+    private readonly string _path;
+
+    private SafeTensors(string path, MemoryMappedFile file, MemoryMappedViewAccessor view, long dataStart, Header header)
+    {
+        (_path, _file, _view, _dataStart) = (path, file, view, dataStart);
+        Tensors = header.Tensors.ToFrozenDictionary(StringComparer.Ordinal);
+        Metadata = header.Metadata.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    public IReadOnlyDictionary<string, TensorInfo> Tensors { get; }
+
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    public static SafeTensors Open(string path)
+    {
+        var length = new FileInfo(path).Length;
+        if (length < 8)
+            throw new InvalidDataException($"{path}: {length} bytes is too short for a safetensors file");
+        var file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        MemoryMappedViewAccessor? view = null;
+        try
+        {
+            view = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+            var headerLength = view.ReadInt64(0);
+            if (headerLength is < 2 or > MaxHeader || 8 + headerLength > length)
+                throw new InvalidDataException($"{path}: header of {headerLength} bytes does not fit a file of {length}");
+            var bytes = new byte[headerLength];
+            view.ReadArray(8, bytes, 0, bytes.Length);
+            return new SafeTensors(path, file, view, 8 + headerLength, Header.Parse(path, bytes, length - 8 - headerLength));
+        }
+        catch
+        {
+            view?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The tensor as float32; F64, F16, BF16 and integers are converted. Throws <see cref="KeyNotFoundException"/> for an unknown name.</summary>
+    public float[] ReadFloat32(string name)
+    {
+        var (info, bytes) = ReadBytes(name);
+        if (info.DType == "F32")
+            return MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+        if (info.DType == "BF16")
+            return Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(bytes).ToArray(), x => BitConverter.Int32BitsToSingle(x << 16));
+        if (info.DType == "F16")
+            return Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), x => (float)x);
+        return Array.ConvertAll(ReadFloat64(name), x => (float)x);
+    }
+
+    public double[] ReadFloat64(string name)
+    {
+        var (info, bytes) = ReadBytes(name);
+        return info.DType switch
+        {
+            "F64" => MemoryMarshal.Cast<byte, double>(bytes).ToArray(),
+            "I64" => Array.ConvertAll(MemoryMarshal.Cast<byte, long>(bytes).ToArray(), x => (double)x),
+            "I32" => Array.ConvertAll(MemoryMarshal.Cast<byte, int>(bytes).ToArray(), x => (double)x),
+            "F32" or "F16" or "BF16" => Array.ConvertAll(ReadFloat32(name), x => (double)x),
+            _ => throw new InvalidDataException($"{_path}: tensor '{name}' is {info.DType}, not a number type read here"),
+        };
+    }
+
+    public long[] ReadInt64(string name)
+    {
+        var (info, bytes) = ReadBytes(name);
+        return info.DType switch
+        {
+            "I64" => MemoryMarshal.Cast<byte, long>(bytes).ToArray(),
+            "I32" => Array.ConvertAll(MemoryMarshal.Cast<byte, int>(bytes).ToArray(), x => (long)x),
+            _ => throw new InvalidDataException($"{_path}: tensor '{name}' is {info.DType}, not an integer"),
+        };
+    }
+
+    public void Dispose()
+    {
+        _view.Dispose();
+        _file.Dispose();
+    }
+
+    private (TensorInfo Info, byte[] Bytes) ReadBytes(string name)
+    {
+        if (!Tensors.TryGetValue(name, out var info))
+            throw new KeyNotFoundException($"{_path} has no tensor '{name}'");
+        var bytes = new byte[info.End - info.Begin];
+        _view.ReadArray(_dataStart + info.Begin, bytes, 0, bytes.Length);
+        return (info, bytes);
+    }
+
+    /// <summary>Writes float32 tensors in ordinal order of their names, so that the same weights give the same bytes.</summary>
+    /// <exception cref="ArgumentException">A tensor's data does not fill its shape.</exception>
+    public static void Write(string path, IReadOnlyDictionary<string, (long[] Shape, float[] Data)> tensors)
+    {
+        var names = tensors.Keys.Order(StringComparer.Ordinal).ToArray();
+        var header = new MemoryStream();
+        using (var json = new Utf8JsonWriter(header))
+        {
+            json.WriteStartObject();
+            long at = 0;
+            foreach (var name in names)
+            {
+                var (shape, data) = tensors[name];
+                if (shape.Aggregate(1L, (a, b) => a * b) != data.LongLength)
+                    throw new ArgumentException($"tensor '{name}' has {data.LongLength} values for shape [{string.Join(", ", shape)}]", nameof(tensors));
+                WriteEntry(json, name, shape, at, at += data.LongLength * sizeof(float));
+            }
+
+            json.WriteEndObject();
+        }
+
+        using var file = File.Create(path);
+        Span<byte> length = stackalloc byte[8];
+        var padding = (8 - ((int)header.Length & 7)) & 7; // keeps the data 8-byte aligned, as the reference writer does
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length + padding);
+        file.Write(length);
+        file.Write(header.GetBuffer().AsSpan(0, (int)header.Length));
+        file.Write("        "u8[..padding]);
+        foreach (var name in names)
+            file.Write(MemoryMarshal.AsBytes(tensors[name].Data.AsSpan()));
+        file.Flush(flushToDisk: true);
+    }
+
+    private static void WriteEntry(Utf8JsonWriter json, string name, long[] shape, long begin, long end)
+    {
+        json.WriteStartObject(name);
+        json.WriteString("dtype", "F32");
+        json.WriteStartArray("shape");
+        foreach (var dimension in shape)
+            json.WriteNumberValue(dimension);
+        json.WriteEndArray();
+        json.WriteStartArray("data_offsets");
+        json.WriteNumberValue(begin);
+        json.WriteNumberValue(end);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private sealed record Header(Dictionary<string, TensorInfo> Tensors, Dictionary<string, string> Metadata)
+    {
+        public static Header Parse(string path, byte[] bytes, long dataLength)
+        {
+            var header = new Header([], []);
+            try
+            {
+                using var json = JsonDocument.Parse(bytes);
+                foreach (var entry in json.RootElement.EnumerateObject())
+                {
+                    if (entry.Name == "__metadata__")
+                    {
+                        foreach (var pair in entry.Value.EnumerateObject())
+                            header.Metadata[pair.Name] = pair.Value.GetString() ?? "";
+                    }
+                    else
+                    {
+                        header.Tensors.Add(entry.Name, Check(path, entry.Name, entry.Value, dataLength));
+                    }
+                }
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)
+            {
+                throw new InvalidDataException($"{path}: the safetensors header is not valid: {e.Message}", e);
+            }
+
+            return header;
+        }
+
+        private static TensorInfo Check(string path, string name, JsonElement entry, long dataLength)
+        {
+            var info = new TensorInfo(
+                entry.GetProperty("dtype").GetString() ?? "",
+                [.. entry.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64())],
+                entry.GetProperty("data_offsets")[0].GetInt64(),
+                entry.GetProperty("data_offsets")[1].GetInt64());
+            if (info.Begin < 0 || info.End < info.Begin || info.End > dataLength)
+                throw new InvalidDataException($"{path}: tensor '{name}' lies at {info.Begin}..{info.End} of {dataLength} data bytes (truncated file?)");
+            var width = Width(info.DType);
+            if (width > 0 && info.Count * width != info.End - info.Begin)
+                throw new InvalidDataException($"{path}: tensor '{name}' of shape [{string.Join(", ", info.Shape)}] {info.DType} needs {info.Count * width} bytes, the file gives {info.End - info.Begin}");
+            return info;
+        }
+
+        private static int Width(string dtype) => dtype switch
+        {
+            "F64" or "I64" or "U64" => 8,
+            "F32" or "I32" or "U32" => 4,
+            "F16" or "BF16" or "I16" or "U16" => 2,
+            "U8" or "I8" or "BOOL" => 1,
+            _ => 0,
+        };
+    }
+}
