@@ -1,16 +1,19 @@
 namespace StreamRec.Contracts;
 
+// Properties with a default have a setter instead of init, deliberately: the JSON source generator passes init-only properties
+// through a constructor call and so loses their defaults when the field is absent.
+
 /// <summary>Value of items.v1: one catalogue item. A null value (tombstone) withdraws it.</summary>
 public sealed record ItemRecord
 {
     public required string ItemId { get; init; }
-    public string Title { get; init; } = "";
+    public string Title { get; set; } = "";
     public string? Text { get; init; }
-    public IReadOnlyList<string> Categories { get; init; } = [];
-    public IReadOnlyDictionary<string, string> Attributes { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyList<string> Categories { get; set; } = [];
+    public IReadOnlyDictionary<string, string> Attributes { get; set; } = new Dictionary<string, string>();
 
     /// <summary>False takes the item out of every list at once, without losing its history.</summary>
-    public bool Available { get; init; } = true;
+    public bool Available { get; set; } = true;
     public DateTimeOffset? PublishedAt { get; init; }
 }
 
@@ -18,7 +21,7 @@ public sealed record ItemRecord
 public sealed record UserRecord
 {
     public required string UserId { get; init; }
-    public IReadOnlyDictionary<string, string> Attributes { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Attributes { get; set; } = new Dictionary<string, string>();
 }
 
 /// <summary>Value of requests.v1: give me a list now. Either a user or session items (or both).</summary>
@@ -28,20 +31,20 @@ public sealed record RecommendationRequest
     public string? UserId { get; init; }
 
     /// <summary>Items of an anonymous session, oldest first; used as history when the user is unknown.</summary>
-    public IReadOnlyList<string> SessionItems { get; init; } = [];
+    public IReadOnlyList<string> SessionItems { get; set; } = [];
 
     /// <summary>Length of the list, 1..500.</summary>
-    public int K { get; init; } = 20;
-    public string Surface { get; init; } = "";
-    public RequestFilters Filters { get; init; } = new();
+    public int K { get; set; } = 20;
+    public string Surface { get; set; } = "";
+    public RequestFilters Filters { get; set; } = new();
 }
 
 /// <summary>What a request rules in or out. Empty lists rule nothing.</summary>
 public sealed record RequestFilters
 {
-    public IReadOnlyList<string> Categories { get; init; } = [];
-    public IReadOnlyList<string> Exclude { get; init; } = [];
-    public IReadOnlyList<string> Allow { get; init; } = [];
+    public IReadOnlyList<string> Categories { get; set; } = [];
+    public IReadOnlyList<string> Exclude { get; set; } = [];
+    public IReadOnlyList<string> Allow { get; set; } = [];
 }
 
 /// <summary>Value of recommendations.v1: one ranked list for one user.</summary>
@@ -57,7 +60,7 @@ public sealed record RecommendationList
 
     /// <summary>0 while no model is promoted: the list is then made of live counters and walks.</summary>
     public required long ModelVersion { get; init; }
-    public string Variant { get; init; } = "champion";
+    public string Variant { get; set; } = "champion";
     public CausedBy? CausedBy { get; init; }
     public required DateTimeOffset GeneratedAt { get; init; }
 }
