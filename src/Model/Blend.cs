@@ -1,0 +1,174 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace StreamRec.Model;
+
+/// <summary>
+/// The learned mix of the channels: score = linear · x + out · gelu(hidden · x + bias), one row x per candidate. Features, in order:
+/// z-score of each channel (over all items, unknown ones at the minimum, counts as log(1 + n) first, clipped to ±20; 0 when the channel has no
+/// opinion), log(1 + own count), log(1 + days since the user's last event on it), 1 if it is an own item, log(1 + history length),
+/// log(1 + days since the newest event). The last two are the same for all candidates: they act through the hidden units. Immutable.
+/// </summary>
+public sealed class Blend
+{
+    /// <summary>Features after the channels' z-scores.</summary>
+    public const int ExtraFeatures = 5;
+
+    /// <summary>Offsets of the extra features from the number of channels.</summary>
+    internal const int OwnCount = 0, OwnDays = 1, OwnFlag = 2, HistoryLength = 3, NewestDays = 4;
+    internal const float Clip = 20;
+    private const double DayMs = 86_400_000;
+
+    private readonly float[] _linear, _hidden, _hiddenBias, _out;
+
+    /// <param name="linear">[features].</param>
+    /// <param name="hidden">[features, units]; empty for a linear blend.</param>
+    /// <param name="hiddenBias">[units].</param>
+    /// <param name="output">[units].</param>
+    public Blend(float[] linear, float[] hidden, float[] hiddenBias, float[] output)
+    {
+        if (hidden.Length != linear.Length * output.Length || hiddenBias.Length != output.Length)
+            throw new ArgumentException($"blend of {linear.Length} features and {output.Length} hidden units has {hidden.Length} hidden weights and {hiddenBias.Length} biases", nameof(hidden));
+        (_linear, _hidden, _hiddenBias, _out) = (linear, hidden, hiddenBias, output);
+    }
+
+    public int Features => _linear.Length;
+
+    public int HiddenUnits => _out.Length;
+
+    /// <summary>The linear weights, in feature order: what a report shows.</summary>
+    public ReadOnlySpan<float> Linear => _linear;
+
+    /// <summary>Fixed weights for a model whose blend has not been learned (no events to learn from yet). Own counts weigh in once repeats are allowed.</summary>
+    public static Blend Default(IReadOnlyList<string> channels)
+    {
+        var linear = new float[channels.Count + ExtraFeatures];
+        for (var c = 0; c < channels.Count; c++)
+        {
+            linear[c] = channels[c] switch
+            {
+                ChannelNames.Gnn or ChannelNames.ItemKnn => 1f,
+                ChannelNames.Ease or ChannelNames.Popularity or ChannelNames.Walk => 0.5f,
+                ChannelNames.Markov or ChannelNames.Trending => 0.2f,
+                ChannelNames.Text => 0.1f,
+                _ => 0f,
+            };
+        }
+
+        linear[channels.Count + OwnCount] = 2.5f;
+        return new Blend(linear, [], [], []);
+    }
+
+    /// <summary>Null when the artifact holds no learned blend.</summary>
+    public static Blend? Read(ModelArtifact artifact)
+    {
+        if (!artifact.Tensors.ContainsKey(TensorNames.BlendLinear))
+            return null;
+        var features = artifact.Manifest.Config.Channels.Count + ExtraFeatures;
+        var output = artifact.Require(TensorNames.BlendOut, -1);
+        return new Blend(
+            artifact.Require(TensorNames.BlendLinear, features), artifact.Require(TensorNames.BlendHidden, features, output.Length),
+            artifact.Require(TensorNames.BlendHiddenBias, output.Length), output);
+    }
+
+    public void Write(IDictionary<string, (long[] Shape, float[] Data)> tensors)
+    {
+        tensors[TensorNames.BlendLinear] = ([Features], _linear);
+        tensors[TensorNames.BlendHidden] = ([Features, HiddenUnits], _hidden);
+        tensors[TensorNames.BlendHiddenBias] = ([HiddenUnits], _hiddenBias);
+        tensors[TensorNames.BlendOut] = ([HiddenUnits], _out);
+    }
+
+    /// <summary>Scores of <paramref name="scores"/>.Length candidates.</summary>
+    /// <param name="features">[candidates, features].</param>
+    /// <param name="hidden">Scratch, candidates × hidden units.</param>
+    /// <param name="scores">Output.</param>
+    public void Score(ReadOnlySpan<float> features, Span<float> hidden, Span<float> scores)
+    {
+        int n = scores.Length, f = Features, h = HiddenUnits;
+        for (var i = 0; i < n; i++)
+            scores[i] = TensorPrimitives.Dot(features.Slice(i * f, f), _linear);
+        if (h == 0 || n == 0)
+            return;
+        hidden = hidden[..(n * h)];
+        Kernels.Linear(n, f, h, features, f, _hidden, _hiddenBias, hidden, h, accumulate: false);
+        Kernels.Gelu(hidden);
+        for (var i = 0; i < n; i++)
+            scores[i] += TensorPrimitives.Dot(hidden.Slice(i * h, h), _out);
+    }
+
+    /// <summary>Turns raw channel scores into z-scores in place; returns the floor, the z-score of the worst known (and of every unknown) item.</summary>
+    internal static float Standardise(Span<float> scores, bool isCount)
+    {
+        if (isCount)
+        {
+            TensorPrimitives.Max(scores, 0f, scores);
+            TensorPrimitives.LogP1(scores, scores);
+        }
+
+        var floor = FillUnknown(scores);
+        var mean = TensorPrimitives.Sum<float>(scores) / scores.Length;
+        TensorPrimitives.Subtract(scores, mean, scores);
+        var deviation = MathF.Sqrt(TensorPrimitives.SumOfSquares<float>(scores) / scores.Length);
+        if (!(deviation > 1e-12f))
+        {
+            scores.Clear();
+            return 0;
+        }
+
+        TensorPrimitives.Multiply(scores, 1f / deviation, scores);
+        TensorPrimitives.Clamp(scores, -Clip, Clip, scores);
+        return Math.Clamp((floor - mean) / deviation, -Clip, Clip);
+    }
+
+    /// <summary>Puts unknown items at the minimum of the known ones and returns it; 0 everywhere when none is known.</summary>
+    private static float FillUnknown(Span<float> scores)
+    {
+        var unknown = new Vector<float>(Channel.Unknown);
+        var infinity = new Vector<float>(float.PositiveInfinity);
+        var vectors = MemoryMarshal.Cast<float, Vector<float>>(scores);
+        var least = infinity;
+        foreach (var v in vectors)
+            least = Vector.Min(least, Vector.ConditionalSelect(Vector.Equals(v, unknown), infinity, v));
+        var floor = float.PositiveInfinity;
+        for (var i = 0; i < Vector<float>.Count; i++)
+            floor = Math.Min(floor, least[i]);
+        var tail = scores[(vectors.Length * Vector<float>.Count)..];
+        foreach (var x in tail)
+            floor = x == Channel.Unknown ? floor : Math.Min(floor, x);
+        if (float.IsPositiveInfinity(floor))
+            floor = 0;
+        TensorPrimitives.Max(scores, floor, scores);
+        return floor;
+    }
+
+    /// <summary>Writes the features of the workspace's candidates, whose channels are scored and standardised.</summary>
+    internal static void Gather(in RankContext context, RankWorkspace workspace, int channels)
+    {
+        int n = workspace.CandidateCount, width = channels + ExtraFeatures;
+        var features = workspace.Features.AsSpan(0, n * width);
+        var candidates = workspace.Candidates.AsSpan(0, n);
+        for (var c = 0; c < channels; c++)
+        {
+            var z = workspace.ChannelScores(c);
+            for (var i = 0; i < n; i++)
+                features[(i * width) + c] = z[candidates[i]];
+        }
+
+        var historyLength = MathF.Log(1 + context.History.Length);
+        var newest = context.History.IsEmpty ? 0 : Days(context.NowMs - context.History[^1].TimeMs);
+        for (var i = 0; i < n; i++)
+        {
+            var extra = features.Slice((i * width) + channels, ExtraFeatures);
+            var at = workspace.OwnIndex(candidates[i]);
+            extra[OwnCount] = at < 0 ? 0 : MathF.Log(1 + workspace.Own[at].Count);
+            extra[OwnDays] = at < 0 ? 0 : Days(context.NowMs - workspace.Own[at].LastMs);
+            extra[OwnFlag] = at < 0 ? 0 : 1;
+            extra[HistoryLength] = historyLength;
+            extra[NewestDays] = newest;
+        }
+    }
+
+    private static float Days(long ms) => (float)Math.Log(1 + (Math.Max(0, ms) / DayMs));
+}

@@ -1,0 +1,165 @@
+using StreamRec.Contracts;
+
+namespace StreamRec.Model;
+
+/// <summary>Shape of the temporal user encoder. Stored in the manifest; the tensors must fit it.</summary>
+public sealed record EncoderConfig
+{
+    /// <summary>Width of item and user vectors.</summary>
+    public int Dim { get; init; } = 64;
+
+    /// <summary>Attention heads; must divide <see cref="Dim"/>.</summary>
+    public int Heads { get; init; } = 2;
+
+    /// <summary>Transformer blocks, at least 1.</summary>
+    public int Blocks { get; init; } = 2;
+
+    /// <summary>Newest events the encoder reads.</summary>
+    public int MaxHistory { get; init; } = 50;
+
+    /// <summary>Inner width of the feed-forward part.</summary>
+    public int Ffn { get; init; } = 256;
+
+    /// <summary>Rows of the event type table; one more than the largest code.</summary>
+    public int TypeRows { get; init; } = EventTypes.MaxCode + 1;
+    public int ValueRows { get; init; } = Buckets.ValueRows;
+    public int TimeRows { get; init; } = Buckets.TimeRows;
+}
+
+/// <summary>Item-item cosine: sim = n_ij / (sqrt(n_i n_j) + shrink) over distinct user-item pairs.</summary>
+public sealed record ItemKnnConfig
+{
+    /// <summary>Nearest history items kept per target item.</summary>
+    public int Neighbours { get; init; } = 300;
+
+    /// <summary>Added to the denominator; larger distrusts pairs with few users.</summary>
+    public float Shrink { get; init; } = 10;
+
+    /// <summary>History weight per event of age: gamma^age.</summary>
+    public float Gamma { get; init; } = 0.8f;
+}
+
+/// <summary>EASE^R (Steck, 2019): the item-item matrix with zero diagonal that best rebuilds each user's row, in closed form.</summary>
+public sealed record EaseConfig
+{
+    /// <summary>Ridge strength added to the diagonal of the Gram matrix.</summary>
+    public float Lambda { get; init; } = 500;
+
+    /// <summary>History weight per event of age: gamma^age.</summary>
+    public float Gamma { get; init; } = 0.8f;
+
+    /// <summary>Catalogues up to this many items keep the whole matrix (items² floats).</summary>
+    public int DenseItems { get; init; } = 4096;
+
+    /// <summary>Above <see cref="DenseItems"/>: entries kept per history item, largest magnitude first.</summary>
+    public int KeepPerRow { get; init; } = 512;
+
+    /// <summary>Largest catalogue the closed form is computed for: it needs items² floats and items³/2 multiply-adds.</summary>
+    public int MaxItems { get; init; } = 20_000;
+}
+
+/// <summary>
+/// What the scoring code must know beside the tensors. Part of the manifest and of the digest, because another value gives other lists.
+/// </summary>
+public sealed record ModelConfig
+{
+    /// <summary>Null when the model has no graph channel.</summary>
+    public EncoderConfig? Encoder { get; init; }
+
+    /// <summary>
+    /// Channel names in the order of the blend's features; see <see cref="ChannelNames"/>. A channel whose tensors are missing from the
+    /// artifact is an error at load.
+    /// </summary>
+    public IReadOnlyList<string> Channels { get; init; } = [];
+
+    public ItemKnnConfig ItemKnn { get; init; } = new();
+    public EaseConfig Ease { get; init; } = new();
+
+    /// <summary>Decay of the person's own counts per own event.</summary>
+    public float PersonalGamma { get; init; } = 1f;
+
+    /// <summary>Decay of the text channel's mean history vector per event of age.</summary>
+    public float TextGamma { get; init; } = 0.9f;
+
+    /// <summary>
+    /// Evidence of one event per type code (index = code). An event with a weight of 0 or below is no history of itemknn, ease, text and
+    /// personal; a negative one also takes back own counts. Default: <see cref="EventTypes.Default"/>.
+    /// </summary>
+    public IReadOnlyList<float> EventWeights { get; init; } = WeightsOf(EventTypes.Default);
+
+    /// <summary>Candidates each channel brings to the blend.</summary>
+    public int CandidatesPerChannel { get; init; } = 60;
+
+    /// <summary>The trainer's own settings (graph layer, learning rate, seed …), for people who compare models. Never read by scoring code.</summary>
+    public IReadOnlyDictionary<string, string> Training { get; init; } = new SortedDictionary<string, string>(StringComparer.Ordinal);
+
+    public static IReadOnlyList<float> WeightsOf(EventTypes types)
+    {
+        var weights = new float[EventTypes.MaxCode + 1];
+        foreach (var type in types.All)
+            weights[type.Code] = type.Weight;
+        return weights;
+    }
+}
+
+/// <summary>Names of the channels, as in the manifest, in reports and on the wire.</summary>
+public static class ChannelNames
+{
+    /// <summary>Graph vectors of the items, temporal attention over the user's newest events.</summary>
+    public const string Gnn = "gnn";
+    public const string ItemKnn = "itemknn";
+    public const string Ease = "ease";
+
+    /// <summary>The person's own counts.</summary>
+    public const string Personal = "personal";
+
+    /// <summary>Live count of the last 30 days.</summary>
+    public const string Popularity = "popularity";
+
+    /// <summary>Live count of the last day.</summary>
+    public const string Trending = "trending";
+
+    /// <summary>What the scorer found on the live graph and passed in <see cref="RankContext.Walks"/>.</summary>
+    public const string Walk = "walk";
+    public const string Text = "text";
+
+    /// <summary>First-order transitions from the newest history item.</summary>
+    public const string Markov = "markov";
+}
+
+/// <summary>Names of the tensors in model.safetensors; float32, linear weights [out, in].</summary>
+public static class TensorNames
+{
+    /// <summary>[items, d], after the graph layers.</summary>
+    public const string ItemVectors = "item.vectors";
+
+    /// <summary>[items]; optional, 0 when absent.</summary>
+    public const string ItemBias = "item.bias";
+
+    /// <summary>[items, dt]; a row of zeros = no text.</summary>
+    public const string ItemText = "item.text";
+
+    /// <summary>[items] events per item in the fit part; breaks ties and stands in where nothing else is known. Required.</summary>
+    public const string ItemCount = "item.count";
+
+    /// <summary>[max_history, d], row 0 = newest event.</summary>
+    public const string UserPos = "user.pos";
+    public const string UserType = "user.type";
+    public const string UserValue = "user.value";
+    public const string UserGap = "user.gap";
+    public const string UserAsk = "user.ask";
+
+    /// <summary>Sparse rows of the three item-item channels, by history item: entries per row [items], then [entries] each.</summary>
+    public const string KnnCount = "knn.count", KnnIndex = "knn.index", KnnValue = "knn.value";
+
+    /// <summary>[items, items] row = history item; in place of the sparse form for small catalogues.</summary>
+    public const string EaseDense = "ease.dense";
+    public const string EaseCount = "ease.count", EaseIndex = "ease.index", EaseValue = "ease.value";
+    public const string MarkovCount = "markov.count", MarkovIndex = "markov.index", MarkovValue = "markov.value";
+
+    /// <summary>[features].</summary>
+    public const string BlendLinear = "blend.linear";
+
+    /// <summary>[features, hidden] and [hidden], [hidden].</summary>
+    public const string BlendHidden = "blend.hidden.weight", BlendHiddenBias = "blend.hidden.bias", BlendOut = "blend.out";
+}
