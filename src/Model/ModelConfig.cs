@@ -142,7 +142,7 @@ public static class TensorNames
     /// <summary>[items] events per item in the fit part; breaks ties and stands in where nothing else is known. Required.</summary>
     public const string ItemCount = "item.count";
 
-    /// <summary>[max_history, d], row 0 = newest event.</summary>
+    /// <summary>[max_history, d], row 0 = oldest event shown.</summary>
     public const string UserPos = "user.pos";
     public const string UserType = "user.type";
     public const string UserValue = "user.value";

@@ -77,7 +77,7 @@ public sealed class UserEncoder
         {
             var row = rows[t];
             var y = x.Slice(t * d, d);
-            TensorPrimitives.MultiplyAdd(_itemVectors.AsSpan(row.Item * d, d), scale, _pos.AsSpan((rows.Length - 1 - t) * d, d), y);
+            TensorPrimitives.MultiplyAdd(_itemVectors.AsSpan(row.Item * d, d), scale, _pos.AsSpan(t * d, d), y);
             TensorPrimitives.Add(y, _type.AsSpan(Math.Min(row.Type, _config.TypeRows - 1) * d, d), y);
             TensorPrimitives.Add(y, _value.AsSpan(row.Value * d, d), y);
             TensorPrimitives.Add(y, _gap.AsSpan(row.Gap * d, d), y);

@@ -10,7 +10,8 @@ namespace StreamRec.Model;
 /// <item>gap[t]: bucket of time[t] − time[t−1]; 0 (none) for the first kept event.</item>
 /// <item>ask[t]: bucket of the time from this event to the question it was answered by: time[t+1] − time[t], and now − time for the newest one.
 /// This way a causal sequence with a target at every position is trained on exactly what the newest position sees when it serves.</item>
-/// <item>pos[t]: 0 for the newest, counted backwards.</item>
+/// <item>pos[t] = t, counted from the oldest kept event: in a causal sequence trained at every position, a prefix then looks exactly like a
+/// short history in service. Counted from the newest it would not: the prefix's newest event would carry another row than in service.</item>
 /// </list>
 /// </summary>
 public static class UserSequence
