@@ -1,0 +1,227 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace StreamRec.Model;
+
+/// <summary>How the blend is learned. The defaults are the measured recipe.</summary>
+public sealed record BlendTrainerOptions
+{
+    /// <summary>GELU units beside the linear term; 0 = linear only.</summary>
+    public int Hidden { get; init; } = 32;
+    public int Epochs { get; init; } = 8;
+    public float LearningRate { get; init; } = 0.003f;
+
+    /// <summary>The learning rate is multiplied by this after each epoch.</summary>
+    public float LearningRateDecay { get; init; } = 0.7f;
+
+    /// <summary>AdamW's decoupled weight decay.</summary>
+    public float WeightDecay { get; init; } = 0.01f;
+
+    /// <summary>Events per step.</summary>
+    public int Batch { get; init; } = 32;
+    public int Seed { get; init; }
+}
+
+/// <summary>
+/// Learns a <see cref="Blend"/>: softmax cross-entropy of the event's item over its candidates. Feed it events the channels were not fitted on,
+/// each with the history before it. Events whose item is no candidate teach nothing and are counted only. Memory: candidates × features × 4 bytes
+/// an event (about 15 KB). Not thread-safe. The same events in the same order and the same seed give the same blend.
+/// </summary>
+public sealed class BlendTrainer
+{
+    private readonly BlendTrainerOptions _options;
+    private readonly List<(float[] Features, int Target)> _examples = [];
+    private int _width;
+
+    public BlendTrainer(BlendTrainerOptions? options = null) => _options = options ?? new BlendTrainerOptions();
+
+    /// <summary>Events learned from.</summary>
+    public int Count => _examples.Count;
+
+    /// <summary>Events offered to <see cref="Add"/> whose item no channel brought.</summary>
+    public int Missed { get; private set; }
+
+    /// <summary>Offers one event: what the model would have ranked for <paramref name="context"/>, and what was chosen.</summary>
+    /// <returns>False when the target is not among the candidates.</returns>
+    public bool Add(RankingModel model, in RankContext context, int target, RankWorkspace workspace)
+    {
+        model.Prepare(context, 0, workspace);
+        _width = model.Blend.Features;
+        var candidates = workspace.Candidates.AsSpan(0, workspace.CandidateCount);
+        var at = candidates.IndexOf(target);
+        if (at < 0)
+        {
+            Missed++;
+            return false;
+        }
+
+        _examples.Add((workspace.Features.AsSpan(0, candidates.Length * _width).ToArray(), at));
+        return true;
+    }
+
+    /// <summary>Learns from what was added. Cost: epochs × candidates × features × hidden × 3 multiply-adds.</summary>
+    /// <param name="meanLoss">Called after each epoch with the mean cross-entropy; may be null.</param>
+    /// <param name="ct">Checked after each step.</param>
+    /// <exception cref="InvalidOperationException">Nothing was added.</exception>
+    public Blend Fit(Action<int, double>? meanLoss, CancellationToken ct)
+    {
+        if (_examples.Count == 0)
+            throw new InvalidOperationException("the blend has no events to learn from");
+        var net = new Net(_width, _options);
+        var order = Enumerable.Range(0, _examples.Count).ToArray();
+        var random = new Random(_options.Seed);
+        var rate = _options.LearningRate;
+        for (var epoch = 0; epoch < _options.Epochs; epoch++, rate *= _options.LearningRateDecay)
+        {
+            random.Shuffle(order);
+            double loss = 0;
+            for (var start = 0; start < order.Length; start += _options.Batch)
+            {
+                ct.ThrowIfCancellationRequested();
+                var batch = order.AsSpan(start, Math.Min(_options.Batch, order.Length - start));
+                foreach (var e in batch)
+                    loss += net.Accumulate(_examples[e].Features, _examples[e].Target, 1f / batch.Length);
+                net.Step(rate);
+            }
+
+            meanLoss?.Invoke(epoch, loss / order.Length);
+        }
+
+        return net.ToBlend();
+    }
+
+    /// <summary>The blend's parameters in one array [linear | hidden | hidden bias | out], their gradient and AdamW's moments.</summary>
+    private sealed class Net
+    {
+        private const float Beta1 = 0.9f, Beta2 = 0.999f, Epsilon = 1e-8f;
+        private readonly int _f, _h;
+        private readonly float[] _value, _gradient, _first, _second, _scratch;
+        private readonly float _decay;
+        private float[] _pre = [], _act = [], _scores = [];
+        private int _steps;
+
+        public Net(int features, BlendTrainerOptions options)
+        {
+            (_f, _h, _decay) = (features, options.Hidden, options.WeightDecay);
+            var n = _f + (_f * _h) + _h + _h;
+            (_value, _gradient, _first, _second, _scratch) = (new float[n], new float[n], new float[n], new float[n], new float[n]);
+            var random = new Random(options.Seed);
+            var bound = 1f / MathF.Sqrt(_f); // hidden as PyTorch initialises a linear layer; linear and out start at 0
+            foreach (ref var w in Hidden(_value))
+                w = bound * ((2 * random.NextSingle()) - 1);
+            foreach (ref var w in Bias(_value))
+                w = bound * ((2 * random.NextSingle()) - 1);
+            bound = _h == 0 ? 0 : 1f / MathF.Sqrt(_h);
+            foreach (ref var w in Out(_value))
+                w = bound * ((2 * random.NextSingle()) - 1);
+        }
+
+        private Span<float> Linear(float[] p) => p.AsSpan(0, _f);
+
+        private Span<float> Hidden(float[] p) => p.AsSpan(_f, _f * _h);
+
+        private Span<float> Bias(float[] p) => p.AsSpan(_f + (_f * _h), _h);
+
+        private Span<float> Out(float[] p) => p.AsSpan(_f + (_f * _h) + _h, _h);
+
+        /// <summary>Adds one event's gradient, times <paramref name="weight"/>; returns its cross-entropy.</summary>
+        public double Accumulate(float[] x, int target, float weight)
+        {
+            var n = x.Length / _f;
+            if (_scores.Length < n)
+                (_scores, _pre, _act) = (new float[n], new float[n * _h], new float[n * _h]);
+            var scores = _scores.AsSpan(0, n);
+            Forward(x, n, scores);
+            var max = TensorPrimitives.Max<float>(scores);
+            var loss = Math.Log(SumExp(scores, max)) + max - scores[target];
+            TensorPrimitives.SoftMax<float>(scores, scores);
+            scores[target] -= 1;
+            TensorPrimitives.Multiply(scores, weight, scores);
+            for (var i = 0; i < n; i++)
+                Backward(x.AsSpan(i * _f, _f), i, scores[i]);
+            return loss;
+        }
+
+        private void Forward(ReadOnlySpan<float> x, int n, Span<float> scores)
+        {
+            for (var i = 0; i < n; i++)
+                scores[i] = TensorPrimitives.Dot(x.Slice(i * _f, _f), Linear(_value));
+            if (_h == 0)
+                return;
+            var pre = _pre.AsSpan(0, n * _h);
+            var act = _act.AsSpan(0, n * _h);
+            Kernels.Linear(n, _f, _h, x, _f, Hidden(_value), Bias(_value), pre, _h, accumulate: false);
+            pre.CopyTo(act);
+            Kernels.Gelu(act);
+            for (var i = 0; i < n; i++)
+                scores[i] += TensorPrimitives.Dot(act.Slice(i * _h, _h), Out(_value));
+        }
+
+        private void Backward(ReadOnlySpan<float> x, int row, float gradient)
+        {
+            var linear = Linear(_gradient);
+            TensorPrimitives.FusedMultiplyAdd(x, gradient, linear, linear);
+            if (_h == 0)
+                return;
+            var output = Out(_gradient);
+            TensorPrimitives.FusedMultiplyAdd(_act.AsSpan(row * _h, _h), gradient, output, output);
+            var pre = _pre.AsSpan(row * _h, _h);
+            GeluGradient(pre); // the pre-activation is not needed again
+            TensorPrimitives.Multiply(pre, Out(_value), pre);
+            TensorPrimitives.Multiply(pre, gradient, pre);
+            var bias = Bias(_gradient);
+            TensorPrimitives.Add(bias, pre, bias);
+            var hidden = Hidden(_gradient);
+            for (var f = 0; f < x.Length; f++)
+            {
+                var target = hidden.Slice(f * _h, _h);
+                TensorPrimitives.FusedMultiplyAdd(pre, x[f], target, target);
+            }
+        }
+
+        /// <summary>AdamW (Loshchilov and Hutter, 2019) with bias correction; clears the gradient.</summary>
+        public void Step(float rate)
+        {
+            _steps++;
+            TensorPrimitives.Multiply(_value, 1 - (rate * _decay), _value);
+            TensorPrimitives.Multiply(_first, Beta1, _first);
+            TensorPrimitives.FusedMultiplyAdd(_gradient, 1 - Beta1, _first, _first);
+            TensorPrimitives.Multiply(_second, Beta2, _second);
+            TensorPrimitives.Multiply(_gradient, _gradient, _scratch);
+            TensorPrimitives.FusedMultiplyAdd(_scratch, 1 - Beta2, _second, _second);
+            TensorPrimitives.Multiply(_second, 1f / (1 - MathF.Pow(Beta2, _steps)), _scratch);
+            TensorPrimitives.Sqrt(_scratch, _scratch);
+            TensorPrimitives.Add(_scratch, Epsilon, _scratch);
+            TensorPrimitives.Divide(_first, _scratch, _scratch);
+            TensorPrimitives.FusedMultiplyAdd(_scratch, -rate / (1 - MathF.Pow(Beta1, _steps)), _value, _value);
+            Array.Clear(_gradient);
+        }
+
+        public Blend ToBlend() => new([.. Linear(_value)], [.. Hidden(_value)], [.. Bias(_value)], [.. Out(_value)]);
+
+        /// <summary>Φ(x) + x·φ(x) in place.</summary>
+        private static void GeluGradient(Span<float> x)
+        {
+            var vectors = MemoryMarshal.Cast<float, Vector<float>>(x);
+            foreach (ref var v in vectors)
+                v = GeluGradient(v);
+            foreach (ref var v in x[(vectors.Length * Vector<float>.Count)..])
+                v = GeluGradient(new Vector<float>(v))[0];
+        }
+
+        private static Vector<float> GeluGradient(Vector<float> x)
+        {
+            var density = Vector.Exp(x * x * new Vector<float>(-0.5f)) * new Vector<float>(0.3989422804f);
+            return Kernels.Phi(x) + (x * density);
+        }
+
+        private static double SumExp(ReadOnlySpan<float> scores, float max)
+        {
+            double sum = 0;
+            foreach (var s in scores)
+                sum += Math.Exp(s - max);
+            return sum;
+        }
+    }
+}
