@@ -1,0 +1,123 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace StreamRec.GraphStore;
+
+public sealed partial class PostgresGraph
+{
+    // New names are committed before the batch that uses them, on purpose: a name without an event is harmless and idempotent,
+    // while names inserted inside the batch would make every other partition wait for its commit. Sorted against deadlocks;
+    // "where not exists" keeps known names from using up numbers of the sequence.
+    private const string NewUsersSql = """
+        insert into users (user_id) select id from unnest($1) as n (id)
+         where not exists (select from users where user_id = id) order by id on conflict do nothing
+        """;
+
+    private const string NewItemsSql = """
+        insert into items (item_id) select id from unnest($1) as n (id)
+         where not exists (select from items where item_id = id) order by id on conflict do nothing
+        """;
+
+    /// <summary>Fills the batch's dense keys; the answer is the erase epoch they are valid for. No round trip when all are remembered.</summary>
+    private async Task<long> ResolveKeysAsync(NpgsqlConnection connection, InteractionBatch batch, BatchColumns columns, CancellationToken cancellation)
+    {
+        columns.Reserve(batch.Events.Count);
+        while (true)
+        {
+            var (epoch, users, items) = FromCache(batch, columns);
+            if (users is null && items is null && epoch >= 0)
+                return epoch;
+            var found = await LookUpAsync(connection, users ?? [], items ?? [], cancellation);
+            if (epoch >= 0 && found.Epoch != epoch)
+            {
+                lock (_keys.Gate)
+                    _keys.MoveTo(found.Epoch);
+                continue; // an erase came in between: what the cache gave may be gone
+            }
+
+            lock (_keys.Gate)
+            {
+                _keys.MoveTo(found.Epoch);
+                if (_keys.Epoch != found.Epoch)
+                    continue;
+                foreach (var (id, key) in found.Users)
+                    _keys.AddUser(id, key);
+                foreach (var (id, key) in found.Items)
+                    _keys.AddItem(id, key);
+            }
+
+            if (!FillMissing(batch, columns, found.Users, found.Items))
+                continue;
+            return found.Epoch;
+        }
+    }
+
+    private (long Epoch, HashSet<string>? Users, HashSet<string>? Items) FromCache(InteractionBatch batch, BatchColumns columns)
+    {
+        HashSet<string>? users = null, items = null;
+        lock (_keys.Gate)
+        {
+            for (var i = 0; i < batch.Events.Count; i++)
+            {
+                var e = batch.Events[i];
+                if (!_keys.TryGetUser(e.UserId, out columns.UserKeys[i]))
+                {
+                    (users ??= new(StringComparer.Ordinal)).Add(e.UserId);
+                    columns.UserKeys[i] = 0;
+                }
+
+                if (!_keys.TryGetItem(e.ItemId, out columns.ItemKeys[i]))
+                {
+                    (items ??= new(StringComparer.Ordinal)).Add(e.ItemId);
+                    columns.ItemKeys[i] = 0;
+                }
+            }
+
+            return (_keys.Epoch, users, items);
+        }
+    }
+
+    /// <summary>False where an id asked for has no key: erased between the insert and the look-up.</summary>
+    private static bool FillMissing(InteractionBatch batch, BatchColumns columns, Dictionary<string, long> users, Dictionary<string, long> items)
+    {
+        for (var i = 0; i < batch.Events.Count; i++)
+        {
+            if (columns.UserKeys[i] == 0 && !users.TryGetValue(batch.Events[i].UserId, out columns.UserKeys[i]))
+                return false;
+            if (columns.ItemKeys[i] == 0 && !items.TryGetValue(batch.Events[i].ItemId, out columns.ItemKeys[i]))
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Keys of these ids, new ones where there are none, in one round trip; the epoch is read before the keys.</summary>
+    private static async Task<(long Epoch, Dictionary<string, long> Users, Dictionary<string, long> Items)> LookUpAsync(
+        NpgsqlConnection connection, HashSet<string> users, HashSet<string> items, CancellationToken cancellation)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("select epoch from graph_epoch"));
+        batch.BatchCommands.Add(WithIds(NewUsersSql, users));
+        batch.BatchCommands.Add(WithIds("select user_id, user_key from users where user_id = any($1)", users));
+        batch.BatchCommands.Add(WithIds(NewItemsSql, items));
+        batch.BatchCommands.Add(WithIds("select item_id, item_key from items where item_id = any($1)", items));
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        var epoch = reader.GetInt64(0);
+        await reader.NextResultAsync(cancellation);
+        var userKeys = await ReadKeysAsync(reader, users.Count, cancellation);
+        await reader.NextResultAsync(cancellation);
+        return (epoch, userKeys, await ReadKeysAsync(reader, items.Count, cancellation));
+    }
+
+    private static NpgsqlBatchCommand WithIds(string sql, HashSet<string> ids) =>
+        new(sql) { Parameters = { new NpgsqlParameter { Value = ids.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } } };
+
+    private static async Task<Dictionary<string, long>> ReadKeysAsync(NpgsqlDataReader reader, int count, CancellationToken cancellation)
+    {
+        var keys = new Dictionary<string, long>(count, StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellation))
+            keys[reader.GetString(0)] = reader.GetInt64(1);
+        return keys;
+    }
+}

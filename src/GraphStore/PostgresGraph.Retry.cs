@@ -1,0 +1,93 @@
+using Npgsql;
+
+namespace StreamRec.GraphStore;
+
+public sealed partial class PostgresGraph
+{
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Runs one batch until its outcome is known. A lost connection leaves the commit's outcome open, so before every retry the
+    /// stored offset decides: at the batch's end it was committed, at its start it was not, anywhere else somebody else moved it.
+    /// </summary>
+    private async Task<ApplyResult> RetryAsync(
+        string topic, int partition, long expected, long next, Func<CancellationToken, Task<ApplyResult>> once,
+        Func<CancellationToken, Task<ApplyResult>> recount, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                if (attempt > 1 && await WasCommittedAsync(topic, partition, expected, next, cancellation))
+                {
+                    Log.BatchWasCommitted(_log, topic, partition, expected);
+                    return await recount(cancellation);
+                }
+
+                return await once(cancellation);
+            }
+            catch (PostgresException e) when (e.SqlState == Fenced)
+            {
+                throw new FencedException(topic, partition, expected, e);
+            }
+            catch (NpgsqlException e) when (IsTransient(e))
+            {
+                Forget(e);
+                var delay = Delay(attempt, e);
+                Metrics.BatchRetries.Add(1);
+                Log.BatchRetried(_log, topic, partition, expected, attempt, delay.TotalMilliseconds, e.Message);
+                await Task.Delay(delay, cancellation);
+            }
+        }
+    }
+
+    private async Task<bool> WasCommittedAsync(string topic, int partition, long expected, long next, CancellationToken cancellation)
+    {
+        await using var connection = await OpenAsync(cancellation);
+        await using var query = new NpgsqlCommand("select next_offset from ingest_offsets where topic = $1 and partition = $2", connection);
+        query.Parameters.Add(new() { Value = topic });
+        query.Parameters.Add(new() { Value = partition });
+        var stored = await query.ExecuteScalarAsync(cancellation) as long?;
+        if (stored == expected)
+            return false;
+        return stored == next ? true : throw new FencedException(topic, partition, expected);
+    }
+
+    /// <summary>Errors that the same batch can survive: the server's state is to blame, not the batch.</summary>
+    internal static bool IsTransient(NpgsqlException e) => e switch
+    {
+        PostgresException p => p.SqlState is StaleKeys or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
+            or PostgresErrorCodes.CheckViolation // no partition for a row: retention dropped it since it was remembered
+            or PostgresErrorCodes.ObjectInUse or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled
+            or PostgresErrorCodes.IoError
+            || p.SqlState.StartsWith("53", StringComparison.Ordinal)  // disk full, out of memory, too many connections
+            || p.SqlState.StartsWith("57P", StringComparison.Ordinal) // shutting down, starting up
+            || p.SqlState.StartsWith("08", StringComparison.Ordinal),
+        _ => true, // the connection broke, could not be opened, or timed out
+    };
+
+    /// <summary>What was remembered may be what was wrong.</summary>
+    private void Forget(NpgsqlException e)
+    {
+        if (e is not PostgresException p)
+            return;
+        if (p.SqlState == StaleKeys)
+        {
+            lock (_keys.Gate)
+                _keys.Clear();
+        }
+        else if (p.SqlState == PostgresErrorCodes.CheckViolation)
+        {
+            _months.Clear();
+        }
+    }
+
+    private static TimeSpan Delay(int attempt, NpgsqlException e)
+    {
+        if (e is PostgresException { SqlState: StaleKeys or PostgresErrorCodes.CheckViolation } && attempt < 3)
+            return TimeSpan.Zero;
+        var longest = Math.Min(LongestDelay.TotalMilliseconds, FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(attempt - 1, 10)));
+        return TimeSpan.FromMilliseconds(longest * (0.5 + (Random.Shared.NextDouble() / 2)));
+    }
+}

@@ -1,0 +1,118 @@
+using System.Data;
+using System.Text.Json;
+using Npgsql;
+using StreamRec.Contracts;
+
+namespace StreamRec.GraphStore;
+
+public sealed partial class PostgresGraph
+{
+    private const string ItemColumns = "item_key, item_id, title, text, categories, attributes, available, published_at";
+
+    /// <summary>
+    /// A consistent copy of the graph: interactions, users, items and the log offsets they correspond to, all from one
+    /// repeatable-read transaction, which blocks no writer. Streams by binary COPY: about 1 s per million interactions,
+    /// 44 bytes per interaction while sorting, 21 after.
+    /// </summary>
+    /// <param name="untilMs">Leaves out events later than this (a temporal hold-out); null takes all.</param>
+    /// <param name="cancellation">Stops the copy.</param>
+    public async Task<GraphSnapshot> SnapshotAsync(long? untilMs = null, CancellationToken cancellation = default)
+    {
+        await using var connection = await OpenAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
+        var offsets = await OffsetsAsync(connection, cancellation);
+        var (userIds, userIndex) = await DenseUsersAsync(connection, cancellation);
+        var (items, itemIndex) = await DenseItemsAsync(connection, cancellation);
+        var rows = await RowsAsync(connection, userIndex, itemIndex, untilMs, cancellation);
+        rows.AsSpan().Sort(static (a, b) => a.TimeMs != b.TimeMs ? a.TimeMs.CompareTo(b.TimeMs) : a.EventUid.CompareTo(b.EventUid));
+        return new GraphSnapshot
+        {
+            Users = userIds,
+            Items = items,
+            User = System.Array.ConvertAll(rows, r => r.User),
+            Item = System.Array.ConvertAll(rows, r => r.Item),
+            Type = System.Array.ConvertAll(rows, r => r.Type),
+            Value = System.Array.ConvertAll(rows, r => r.Value),
+            TimeMs = System.Array.ConvertAll(rows, r => r.TimeMs),
+            NextOffsets = offsets,
+        };
+    }
+
+    private readonly record struct Row(UInt128 EventUid, long TimeMs, int User, int Item, float Value, byte Type);
+
+    private static async Task<Row[]> RowsAsync(
+        NpgsqlConnection connection, Dictionary<long, int> users, Dictionary<long, int> items, long? untilMs, CancellationToken cancellation)
+    {
+        var rows = new List<Row>();
+        var filter = untilMs is { } until ? FormattableString.Invariant($" where time_ms <= {until}") : "";
+        await using var copy = await CopyReader.OpenAsync(connection, "select user_key, item_key, type, value, time_ms, event_uid from interactions" + filter, cancellation);
+        while (await copy.ReadAsync(cancellation))
+        {
+            var (user, item) = (users[copy.Int64()], items[copy.Int64()]);
+            var (type, value) = ((byte)copy.Int16(), copy.Single());
+            var time = copy.Int64();
+            rows.Add(new Row(copy.Uuid(), time, user, item, value, type));
+        }
+
+        return [.. rows];
+    }
+
+    /// <summary>Users in ordinal order of their ids, so that the dense index does not depend on who came first.</summary>
+    private static async Task<(string[] Ids, Dictionary<long, int> Index)> DenseUsersAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        var users = new List<(string Id, long Key)>();
+        await using (var copy = await CopyReader.OpenAsync(connection, "select user_key, user_id from users", cancellation))
+        {
+            while (await copy.ReadAsync(cancellation))
+            {
+                var key = copy.Int64();
+                users.Add((copy.Text(), key));
+            }
+        }
+
+        users.Sort(static (a, b) => string.CompareOrdinal(a.Id, b.Id));
+        var index = new Dictionary<long, int>(users.Count);
+        for (var i = 0; i < users.Count; i++)
+            index[users[i].Key] = i;
+        return ([.. users.Select(u => u.Id)], index);
+    }
+
+    private static async Task<(ItemRecord[] Items, Dictionary<long, int> Index)> DenseItemsAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        var items = new List<(long Key, ItemRecord Item)>();
+        await using (var query = new NpgsqlCommand($"select {ItemColumns} from items", connection))
+        {
+            await using var reader = await query.ExecuteReaderAsync(cancellation);
+            while (await reader.ReadAsync(cancellation))
+                items.Add(ReadItem(reader));
+        }
+
+        items.Sort(static (a, b) => string.CompareOrdinal(a.Item.ItemId, b.Item.ItemId));
+        var index = new Dictionary<long, int>(items.Count);
+        for (var i = 0; i < items.Count; i++)
+            index[items[i].Key] = i;
+        return ([.. items.Select(i => i.Item)], index);
+    }
+
+    private static (long Key, ItemRecord Item) ReadItem(NpgsqlDataReader row) => (row.GetInt64(0), new ItemRecord
+    {
+        ItemId = row.GetString(1),
+        Title = row.GetString(2),
+        Text = row.IsDBNull(3) ? null : row.GetString(3),
+        Categories = row.GetFieldValue<string[]>(4),
+        Attributes = row.IsDBNull(5) ? [] : JsonSerializer.Deserialize(row.GetString(5), AttributesJson.Default.DictionaryStringString) ?? [],
+        Available = row.GetBoolean(6),
+        PublishedAt = row.IsDBNull(7) ? null : row.GetFieldValue<DateTimeOffset>(7),
+    });
+
+    private static async Task<Dictionary<int, long>> OffsetsAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var query = new NpgsqlCommand("select partition, next_offset from ingest_offsets where topic like $1", connection);
+        query.Parameters.Add(Text("%" + Topics.InteractionsName)); // whatever the prefix: a schema belongs to one installation
+        await using var reader = await query.ExecuteReaderAsync(cancellation);
+        var offsets = new Dictionary<int, long>();
+        while (await reader.ReadAsync(cancellation))
+            offsets[reader.GetInt32(0)] = reader.GetInt64(1);
+        return offsets;
+    }
+}
