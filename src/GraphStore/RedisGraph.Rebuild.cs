@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace StreamRec.GraphStore;
+
+public sealed partial class RedisGraph
+{
+    private const int ReplayBatch = 10_000;
+
+    /// <summary>
+    /// Brings one partition up to <paramref name="target"/> from Postgres, wherever it stands. Safe beside a live writer: whoever
+    /// moves the watermark first wins, the other goes on from there. Cost: about 10 microseconds per missing event.
+    /// </summary>
+    /// <returns>How many events were replayed.</returns>
+    public async Task<long> CatchUpAsync(PostgresGraph postgres, int partition, long target, CancellationToken cancellation = default)
+    {
+        var replayed = 0L;
+        for (var at = await AppliedAsync(partition); at < target; at = await AppliedAsync(partition))
+        {
+            var rows = new List<LoggedInteraction>(ReplayBatch);
+            var start = at;
+            var moved = false;
+            await foreach (var row in postgres.FromLogAsync(partition, at, target, cancellation))
+            {
+                rows.Add(row);
+                if (rows.Count < ReplayBatch)
+                    continue;
+                moved = await ApplyAsync(partition, start, row.Offset + 1, rows) != start;
+                if (moved)
+                    break; // a live writer has been here: look again
+                replayed += rows.Count;
+                start = row.Offset + 1;
+                rows.Clear();
+            }
+
+            if (!moved && await ApplyAsync(partition, start, target, rows) == start)
+                replayed += rows.Count;
+        }
+
+        Metrics.RedisReplayed.Add(replayed);
+        return replayed;
+    }
+
+    /// <summary>
+    /// Empties the view and fills it again from Postgres: histories, trending and watermarks. Latest lists are kept; the scorer owns
+    /// them. May run beside live ingest. Cost: one scan of the keys and about 10 microseconds per event.
+    /// </summary>
+    /// <returns>How many events were replayed.</returns>
+    public async Task<long> RebuildAsync(PostgresGraph postgres, string interactionsTopic, ILogger? log = null, CancellationToken cancellation = default)
+    {
+        var clock = Stopwatch.StartNew();
+        foreach (var pattern in (string[])[_prefix + "{p*}:*", _prefix + "history:*", _prefix + "partitions"])
+            await DeleteAsync(pattern, cancellation);
+        var replayed = 0L;
+        foreach (var (partition, next) in await postgres.NextOffsetsAsync(interactionsTopic, cancellation))
+            replayed += await CatchUpAsync(postgres, partition, next, cancellation);
+        Log.RedisRebuilt(log ?? NullLogger.Instance, replayed, clock.Elapsed.TotalSeconds);
+        return replayed;
+    }
+
+    private async Task DeleteAsync(string pattern, CancellationToken cancellation)
+    {
+        var escaped = pattern.Replace("[", "\\[", StringComparison.Ordinal).Replace("?", "\\?", StringComparison.Ordinal);
+        foreach (var endpoint in _redis.GetEndPoints())
+        {
+            var deletes = new List<Task>();
+            foreach (var key in _redis.GetServer(endpoint).Keys(Database.Database, escaped, 1000))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                deletes.Add(Database.KeyDeleteAsync(key));
+                if (deletes.Count < 1000)
+                    continue;
+                await Task.WhenAll(deletes);
+                deletes.Clear();
+            }
+
+            await Task.WhenAll(deletes);
+        }
+    }
+}
