@@ -1,0 +1,122 @@
+using System.Runtime.InteropServices;
+using Tensor = TorchSharp.torch.Tensor;
+
+namespace TorchSharp;
+
+/// <summary>Functions of native/math.cpp and native/nn.cpp: arithmetic, products, reductions, neural network functions.</summary>
+internal static partial class NativeMethods
+{
+    [LibraryImport(Library)] internal static partial Tensor srt_neg(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_abs(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_sqrt(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_rsqrt(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_exp(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_log(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_log1p(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_square(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_sign(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_floor(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_round(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_erf(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_sin(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_cos(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_tanh(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_sigmoid(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_relu(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_silu(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_isnan(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_isfinite(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_logical_not(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_any(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_all(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_max(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_min(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_nan_to_num(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_clone(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_softplus(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_gelu(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_detach(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_sum(Tensor t);
+    [LibraryImport(Library)] internal static partial Tensor srt_mean(Tensor t);
+
+    [LibraryImport(Library)] internal static partial Tensor srt_mul(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_mul_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_pow(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_pow_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_remainder(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_remainder_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_eq(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_eq_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_ne(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_ne_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_lt(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_lt_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_le(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_le_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_gt(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_gt_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_ge(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_ge_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_add(Tensor a, Tensor b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Tensor srt_add_scalar(Tensor a, Scalar b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Tensor srt_sub(Tensor a, Tensor b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Tensor srt_sub_scalar(Tensor a, Scalar b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Tensor srt_rsub_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_rdiv_scalar(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Tensor srt_div(Tensor a, Tensor b, int mode);
+    [LibraryImport(Library)] internal static partial Tensor srt_div_scalar(Tensor a, Scalar b, int mode);
+    [LibraryImport(Library)] internal static partial Tensor srt_maximum(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_minimum(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_logical_and(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_clamp(Tensor t, Scalar? lo, Scalar? hi);
+
+    [LibraryImport(Library)] internal static partial Status srt_add_(Tensor a, Tensor b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Status srt_add_scalar_(Tensor a, Scalar b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Status srt_sub_(Tensor a, Tensor b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Status srt_sub_scalar_(Tensor a, Scalar b, Scalar alpha);
+    [LibraryImport(Library)] internal static partial Status srt_mul_(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Status srt_mul_scalar_(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Status srt_div_(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Status srt_div_scalar_(Tensor a, Scalar b);
+    [LibraryImport(Library)] internal static partial Status srt_clamp_(Tensor t, Scalar? lo, Scalar? hi);
+    [LibraryImport(Library)] internal static partial Status srt_fill_(Tensor t, Scalar value);
+    [LibraryImport(Library)] internal static partial Status srt_zero_(Tensor t);
+    [LibraryImport(Library)] internal static partial Status srt_copy_(Tensor t, Tensor source);
+    [LibraryImport(Library)] internal static partial Status srt_normal_(Tensor t, double mean, double std, nint g);
+    [LibraryImport(Library)] internal static partial Status srt_uniform_(Tensor t, double from, double to, nint g);
+    [LibraryImport(Library)] internal static partial Status srt_bernoulli_(Tensor t, double p, nint g);
+    [LibraryImport(Library)] internal static partial Status srt_erfinv_(Tensor t);
+
+    [LibraryImport(Library)] internal static partial Tensor srt_mm(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_bmm(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_matmul(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_dot(Tensor a, Tensor b);
+    [LibraryImport(Library)] internal static partial Tensor srt_outer(Tensor a, Tensor b);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Tensor srt_einsum(string equation, nint[] tensors, long n);
+
+    [LibraryImport(Library)] internal static partial Tensor srt_sum_dims(Tensor t, ReadOnlySpan<long> d, long n, int keep, int dtype);
+    [LibraryImport(Library)] internal static partial Tensor srt_mean_dims(Tensor t, ReadOnlySpan<long> d, long n, int keep);
+    [LibraryImport(Library)] internal static partial Tensor srt_amax(Tensor t, ReadOnlySpan<long> d, long n, int keep);
+    [LibraryImport(Library)] internal static partial Status srt_max_dim(Tensor t, long dim, int keep, out nint values, out nint indexes);
+    [LibraryImport(Library)] internal static partial Tensor srt_argmax(Tensor t, long dim);
+    [LibraryImport(Library)] internal static partial Tensor srt_norm(Tensor t, long dim, int keep, float p);
+    [LibraryImport(Library)] internal static partial Tensor srt_cumsum(Tensor t, long dim);
+    [LibraryImport(Library)] internal static partial Tensor srt_logsumexp(Tensor t, long dim, int keep);
+    [LibraryImport(Library)] internal static partial Tensor srt_std(Tensor t, long dim, int unbiased, int keep);
+    [LibraryImport(Library)] internal static partial Tensor srt_var(Tensor t, long dim, int unbiased, int keep);
+    [LibraryImport(Library)] internal static partial Status srt_allclose(Tensor a, Tensor b, double rtol, double atol, out int close);
+
+    [LibraryImport(Library)] internal static partial Tensor srt_softmax(Tensor t, long dim);
+    [LibraryImport(Library)] internal static partial Tensor srt_log_softmax(Tensor t, long dim);
+    [LibraryImport(Library)] internal static partial Tensor srt_leaky_relu(Tensor t, double slope);
+    [LibraryImport(Library)] internal static partial Tensor srt_elu(Tensor t, double alpha);
+    [LibraryImport(Library)] internal static partial Tensor srt_dropout(Tensor t, double p, int training);
+    [LibraryImport(Library)] internal static partial Status srt_dropout_(Tensor t, double p, int training);
+    [LibraryImport(Library)] internal static partial Tensor srt_layer_norm(Tensor t, ReadOnlySpan<long> d, long n, Tensor? weight, Tensor? bias, double eps);
+    [LibraryImport(Library)] internal static partial Tensor srt_linear(Tensor t, Tensor weight, Tensor? bias);
+    [LibraryImport(Library)] internal static partial Tensor srt_one_hot(Tensor t, long classes);
+    [LibraryImport(Library)] internal static partial Tensor srt_cosine_similarity(Tensor a, Tensor b, long dim);
+    [LibraryImport(Library)] internal static partial Tensor srt_cross_entropy(Tensor t, Tensor target, Tensor? weight, long ignore, int reduction, double smoothing);
+    [LibraryImport(Library)] internal static partial Tensor srt_bce_with_logits(Tensor t, Tensor target);
+    [LibraryImport(Library)] internal static partial Tensor srt_embedding(Tensor weight, Tensor index, long padding);
+}
