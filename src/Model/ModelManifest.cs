@@ -54,4 +54,5 @@ public sealed record ModelManifest
 [JsonSerializable(typeof(ModelManifest))]
 [JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, double>))]
+[JsonSerializable(typeof(SortedDictionary<string, string>))]
 internal sealed partial class ModelJson : JsonSerializerContext;
