@@ -46,6 +46,9 @@ public sealed partial class RedisGraph
     /// <summary>Keeps a person's latest list for pull readers. One command.</summary>
     public Task SetLatestAsync(string userId, ReadOnlyMemory<byte> json) => Database.StringSetAsync(Latest(userId), json.ToArray(), _options.LatestFor);
 
+    /// <summary>Withdraws a person's latest list. One command.</summary>
+    public Task RemoveLatestAsync(string userId) => Database.KeyDeleteAsync(Latest(userId));
+
     /// <summary>The latest list's JSON, or null.</summary>
     public async Task<byte[]?> LatestAsync(string userId) => (byte[]?)await Database.StringGetAsync(Latest(userId));
 

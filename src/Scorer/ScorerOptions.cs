@@ -1,9 +1,10 @@
 using StreamRec.Contracts;
+using StreamRec.GraphStore;
 
 namespace StreamRec.Scorer;
 
 /// <summary>Whether items a user already has may be recommended again.</summary>
-public enum SeenRule
+public enum SeenPolicy
 {
     /// <summary>A shop of consumables repeats, a film catalogue does not: decided from the share of repeats in the stream, see <see cref="ScorerOptions.RepeatShare"/>.</summary>
     Auto,
@@ -25,8 +26,14 @@ public sealed record ScorerOptions
     /// <summary>Consumer group; instances with the same group share the partitions. Default <c>streamrec-scorer</c>.</summary>
     public string GroupId { get; init; } = "streamrec-scorer";
 
+    /// <summary>Name of the model in the registry whose champion serves. Default <c>streamrec</c>.</summary>
+    public string ModelName { get; init; } = "streamrec";
+
     /// <summary>Folder under which the registry's artifact paths lie, when they are relative. Default <c>.</c></summary>
     public string ArtifactRoot { get; init; } = ".";
+
+    /// <summary>Bounds of the in-memory graph window.</summary>
+    public LiveGraphOptions Graph { get; init; } = new();
 
     /// <summary>Length of the lists that interactions cause, 1..500. Default 20; below 20 the HR@20 and MRR@20 of the lists mean less.</summary>
     public int ListLength { get; init; } = 20;
@@ -40,10 +47,10 @@ public sealed record ScorerOptions
     /// <summary>How often the registry is asked for its champion. Default 1 s.</summary>
     public TimeSpan ModelPoll { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Default <see cref="SeenRule.Auto"/>.</summary>
-    public SeenRule Seen { get; init; } = SeenRule.Auto;
+    /// <summary>Default <see cref="SeenPolicy.Auto"/>.</summary>
+    public SeenPolicy Seen { get; init; } = SeenPolicy.Auto;
 
-    /// <summary>With <see cref="SeenRule.Auto"/>: the share of same-user, same-item, same-type events above which lists repeat. Default 0.1.</summary>
+    /// <summary>With <see cref="SeenPolicy.Auto"/>: the share of same-user, same-item, same-type events above which lists repeat. Default 0.1.</summary>
     public double RepeatShare { get; init; } = 0.1;
 
     /// <summary>Events per point of the accuracy history. Default 1,000; doubles by itself when the history is full.</summary>
@@ -69,6 +76,7 @@ public sealed record ScorerOptions
     {
         Check(!string.IsNullOrWhiteSpace(BootstrapServers), nameof(BootstrapServers), BootstrapServers, "host:port of at least one broker");
         Check(!string.IsNullOrWhiteSpace(GroupId), nameof(GroupId), GroupId, "a group name");
+        Check(!string.IsNullOrWhiteSpace(ModelName), nameof(ModelName), ModelName, "the name of a model");
         Check(ListLength is >= 1 and <= MaxK, nameof(ListLength), ListLength, $"1..{MaxK}");
         Check(Debounce >= TimeSpan.Zero && Debounce <= TimeSpan.FromSeconds(10), nameof(Debounce), Debounce, "0..10 s");
         Check(CommitInterval > TimeSpan.Zero && CommitInterval <= TimeSpan.FromMinutes(5), nameof(CommitInterval), CommitInterval, "up to 5 min");

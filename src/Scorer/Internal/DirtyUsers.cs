@@ -7,9 +7,9 @@ internal readonly record struct Cause(string Topic, int Partition, long Offset, 
 /// <param name="User">Dense user index of the live graph.</param>
 /// <param name="NewestEventMs">Time of the newest event, Unix milliseconds.</param>
 /// <param name="Cause">The newest event.</param>
-/// <param name="Tracker">Progress of the partition the events came from.</param>
+/// <param name="Tracker">Progress of the partition the events came from; null when no offset waits for the list.</param>
 /// <param name="Token">The first event's open entry there.</param>
-internal readonly record struct DirtyUser(int User, long NewestEventMs, Cause Cause, OffsetTracker Tracker, long Token);
+internal readonly record struct DirtyUser(int User, long NewestEventMs, Cause Cause, OffsetTracker? Tracker, long Token);
 
 /// <summary>
 /// Users waiting for their list. The deadline counts from a user's first event, so a busy user waits no longer than a quiet one.
