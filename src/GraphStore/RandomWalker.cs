@@ -1,5 +1,7 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace StreamRec.GraphStore;
@@ -43,7 +45,6 @@ public sealed class RandomWalker(LiveGraph graph)
                 scratch.Roots[item] = 0;
         }
 
-        Array.Clear(scratch.From); // a scratch at rest must not keep a dropped segment alive
         return Best(scratch, touched, top);
     }
 
@@ -80,8 +81,7 @@ public sealed class RandomWalker(LiveGraph graph)
                     scratch.SeedTouched[touched++] = item;
                 if (count == options.StopVisits)
                     sure++;
-                if (random.Next() >> 32 < restart)
-                    node[lane] = seed;
+                node[lane] = random.Next() >> 32 < restart ? seed : item;
             }
         }
 
@@ -93,12 +93,24 @@ public sealed class RandomWalker(LiveGraph graph)
     {
         var node = scratch.Node.AsSpan(0, lanes);
         var cell = scratch.Cell.AsSpan(0, lanes);
-        var from = scratch.From.AsSpan(0, lanes);
+        var from = default(LaneArrays); // on the stack: storing a reference there needs no write barrier
+        var newestSlot = graph.NewestSlot;
+        var byAge = (Vector256.Create(newestSlot) - Vector256<int>.Indices) & Vector256.Create(LiveGraph.Slots - 1);
+        var limit = newest > 0 ? newest : int.MaxValue;
         for (var lane = 0; lane < node.Length; lane++)
         {
-            cell[lane] = node[lane] < 0 ? -1 : Pick(ref table.Row(node[lane]), users, newest, ref random, out from[lane]);
-            if (cell[lane] >= 0)
-                Prefetch(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(from[lane]!), cell[lane]));
+            cell[lane] = -1;
+            if (node[lane] < 0)
+                continue;
+            ref var row = ref table.Row(node[lane]);
+            ref var header = ref PickSegment(ref row, byAge, newestSlot, limit, ref random, out var back);
+            if (!graph.TryResolve(ref header, out var segment, out var position, out var degree) || back >= degree)
+                continue; // no edges; or dropped, or shortened by an erasure, between the two reads
+            var pool = users ? segment.Users : segment.Items;
+            var array = pool.Neighbours;
+            from[lane] = array;
+            var at = cell[lane] = pool.CellOf(array, position, degree, degree - 1 - back);
+            Prefetch(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(array), at));
         }
 
         scratch.Steps += lanes;
@@ -111,36 +123,32 @@ public sealed class RandomWalker(LiveGraph graph)
         }
     }
 
-    /// <summary>A uniformly random edge among the newest of a node: the array and the cell that hold it; -1 when there is none.</summary>
-    private int Pick(ref long row, bool users, int newest, ref WalkRandom random, out int[]? from)
+    /// <summary>
+    /// Draws an edge among a node's newest: the header of its segment and how many of that segment's edges are newer than it. The eight degrees
+    /// are summed up and searched in registers, without a branch that depends on the draw. They need not be consistent with each other: the
+    /// caller checks the draw against the header it reads together with the storage.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ref long PickSegment(ref long row, Vector256<int> byAge, int newestSlot, int limit, ref WalkRandom random, out int back)
     {
-        from = null;
-        var total = 0;
-        for (var slot = 0; slot < LiveGraph.Slots; slot++)
-            total += NodeHeader.Degree(Volatile.Read(ref Unsafe.Add(ref row, slot)));
-        if (total == 0)
-            return -1;
-        // Counted from the newest edge backwards, so that "newest" is a prefix.
-        var back = random.Below(newest > 0 ? Math.Min(total, newest) : total);
-        var slotOf = graph.NewestSlot;
-        for (var age = 0; age < LiveGraph.Slots; age++, slotOf = (slotOf - 1) & (LiveGraph.Slots - 1))
-        {
-            ref var header = ref Unsafe.Add(ref row, slotOf);
-            var degree = NodeHeader.Degree(Volatile.Read(ref header));
-            if (back >= degree)
-            {
-                back -= degree;
-                continue;
-            }
+        var low = Vector256.LoadUnsafe(ref row) >>> 32;
+        var high = Vector256.LoadUnsafe(ref row, 4) >>> 32;
+        var degrees = Vector256.Shuffle(Vector256.Narrow(low, high) & Vector256.Create(NodeHeader.MaxDegree), byAge);
+        // Running sums, newest segment first: an index beyond 7 shuffles in a zero.
+        var upTo = degrees + Vector256.Shuffle(degrees, Vector256.Create(8, 0, 1, 2, 3, 4, 5, 6));
+        upTo += Vector256.Shuffle(upTo, Vector256.Create(8, 8, 0, 1, 2, 3, 4, 5));
+        upTo += Vector256.Shuffle(upTo, Vector256.Create(8, 8, 8, 8, 0, 1, 2, 3));
+        var draw = random.Below(Math.Min(upTo.GetElement(7), limit));
+        var newer = Vector256.LessThanOrEqual(upTo, Vector256.Create(draw));
+        back = draw - Vector256.Sum(degrees & newer);
+        var age = BitOperations.PopCount(newer.ExtractMostSignificantBits());
+        return ref Unsafe.Add(ref row, (newestSlot - age) & (LiveGraph.Slots - 1));
+    }
 
-            if (!graph.TryResolve(ref header, out var segment, out var position, out degree) || back >= degree)
-                return -1; // dropped, or shortened by an erasure, between the two reads
-            var pool = users ? segment.Users : segment.Items;
-            from = pool.Neighbours;
-            return pool.CellOf(from, position, degree, degree - 1 - back);
-        }
-
-        return -1;
+    [InlineArray(WalkScratch.Lanes)]
+    private struct LaneArrays
+    {
+        private int[]? _first;
     }
 
     private static int Fold(WalkScratch scratch, int touched, int seedTouched)

@@ -34,7 +34,6 @@ public sealed class WalkScratch
     internal const int Lanes = 32;
     internal readonly int[] Node = new int[Lanes];
     internal readonly int[] Cell = new int[Lanes];
-    internal readonly int[]?[] From = new int[]?[Lanes];
     internal int[] SeedVisits = [];
     internal int[] Visits = [];
     internal float[] Roots = [];
