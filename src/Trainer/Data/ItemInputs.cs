@@ -1,0 +1,101 @@
+using StreamRec.GraphStore;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamRec.Trainer.Data;
+
+/// <summary>What is known of the items beside who chose them. Row = item index.</summary>
+/// <param name="Text">[items × TextDim] L2-normalised text vectors, a row of zeros = no text; null when there are none at all.</param>
+/// <param name="TextDim">Width of a text vector.</param>
+/// <param name="Categories">Per item its category codes 0..CategoryCount−1.</param>
+/// <param name="CategoryCount">Number of categories.</param>
+public sealed record ItemFeatures(float[]? Text, int TextDim, int[][] Categories, int CategoryCount)
+{
+    /// <summary>[items, categories] with 1/√(number of the item's categories) where it has one.</summary>
+    public Tensor CategoryMatrix(Device device)
+    {
+        var dense = new float[Categories.Length * CategoryCount];
+        for (var i = 0; i < Categories.Length; i++)
+        {
+            foreach (var c in Categories[i])
+                dense[(i * CategoryCount) + c] = 1f / MathF.Sqrt(Categories[i].Length);
+        }
+
+        return torch.tensor(dense, new long[] { Categories.Length, CategoryCount }).to(device);
+    }
+}
+
+/// <summary>
+/// What the item model reads beside its weights, as tensors on one device: not part of the model, because it is given anew each time items
+/// or edges arrive. Owned by whoever made it.
+/// </summary>
+public sealed class ItemInputs : IDisposable
+{
+    public ItemInputs(ItemFeatures features, Neighbourhoods graph, Device device)
+    {
+        using var scope = torch.NewDisposeScope();
+        (Items, TextDim, CategoryCount) = (graph.Rows, features.Text is null ? 0 : features.TextDim, features.CategoryCount);
+        Text = Keep(TextDim == 0 ? torch.zeros(1) : torch.tensor(features.Text!, new long[] { Items, TextDim }).to(device));
+        Categories = Keep(CategoryCount == 0 ? torch.zeros(1) : features.CategoryMatrix(device));
+        var (edgeIndex, weight) = EdgesOf(graph, device);
+        (EdgeIndex, Weight) = (Keep(edgeIndex), Keep(weight));
+        LogWeight = Keep(weight.clamp(min: 1e-6).log().unsqueeze(1));
+        Described = Keep(torch.tensor(DescribedItems(features), new long[] { Items, 1 }).to(device));
+    }
+
+    public int Items { get; }
+
+    /// <summary>0 = no text.</summary>
+    public int TextDim { get; }
+
+    /// <summary>0 = no categories.</summary>
+    public int CategoryCount { get; }
+
+    public Tensor Text { get; }
+    public Tensor Categories { get; }
+    public Tensor EdgeIndex { get; }
+    public Tensor Weight { get; }
+
+    /// <summary>[E, 1], the edge feature of the attention layers.</summary>
+    public Tensor LogWeight { get; }
+
+    /// <summary>[items, 1] bool: has a text or a category, so it can do without its ID.</summary>
+    public Tensor Described { get; }
+
+    public void Dispose()
+    {
+        foreach (var tensor in new[] { Text, Categories, EdgeIndex, Weight, LogWeight, Described })
+            tensor.Dispose();
+    }
+
+    private static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
+
+    /// <summary>The edges neighbour → item, in item order: edge_index [2, E] and importance [E].</summary>
+    private static (Tensor EdgeIndex, Tensor Weight) EdgesOf(Neighbourhoods graph, Device device)
+    {
+        List<long> source = [], target = [];
+        List<float> weight = [];
+        for (var item = 0; item < graph.Rows; item++)
+        {
+            foreach (var neighbour in graph.Of(item))
+                source.Add(neighbour);
+            weight.AddRange(graph.WeightsOf(item));
+            target.AddRange(Enumerable.Repeat((long)item, graph.Count[item]));
+        }
+
+        var index = torch.tensor(source.Concat(target).ToArray(), new long[] { 2, source.Count });
+        return (index.to(device), torch.tensor(weight.ToArray()).to(device));
+    }
+
+    private static bool[] DescribedItems(ItemFeatures features)
+    {
+        var described = new bool[features.Categories.Length];
+        for (var i = 0; i < described.Length; i++)
+        {
+            described[i] = features.Categories[i].Length > 0
+                || (features.Text is not null && features.Text.AsSpan(i * features.TextDim, features.TextDim).ContainsAnyExcept(0f));
+        }
+
+        return described;
+    }
+}

@@ -1,0 +1,48 @@
+using StreamRec.Model;
+using StreamRec.Trainer.Layers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamRec.Trainer.Data;
+
+/// <summary>
+/// A batch of histories as integer codes, row-major [Rows, Length], oldest event first, padded on the right with item 0 (a padded
+/// position is never read: attention is causal and it is no target).
+/// </summary>
+public sealed class SequenceBatch
+{
+    public SequenceBatch(int rows, int length)
+    {
+        (Rows, Length) = (rows, length);
+        var size = rows * length;
+        (Item, Type, Value, Gap, Ask) = (new long[size], new long[size], new long[size], new long[size], new long[size]);
+    }
+
+    public int Rows { get; }
+    public int Length { get; }
+    public long[] Item { get; }
+    public long[] Type { get; }
+    public long[] Value { get; }
+    public long[] Gap { get; }
+    public long[] Ask { get; }
+
+    /// <summary>Flat positions whose next item is asked for, ascending.</summary>
+    public required long[] Asked { get; init; }
+
+    /// <summary>The item that followed each of <see cref="Asked"/>.</summary>
+    public required long[] Target { get; init; }
+
+    /// <summary>Writes one encoder row at (row, t).</summary>
+    public void Set(int row, int t, in UserSequence.Row x)
+    {
+        var at = (row * Length) + t;
+        (Item[at], Type[at], Value[at], Gap[at], Ask[at]) = (x.Item, x.Type, x.Value, x.Gap, x.Ask);
+    }
+
+    /// <summary>The codes on a device.</summary>
+    public EncoderInput ToInput(Device device)
+    {
+        Tensor On(long[] codes) => torch.tensor(codes, new long[] { Rows, Length }).to(device);
+        return new(On(Item), On(Type), On(Value), On(Gap), On(Ask));
+    }
+}

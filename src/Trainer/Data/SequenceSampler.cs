@@ -1,0 +1,156 @@
+using StreamRec.Contracts;
+using StreamRec.Model;
+
+namespace StreamRec.Trainer.Data;
+
+/// <summary>
+/// Cuts the users' histories into training batches: every event after a user's first is a target once per epoch.
+/// Per epoch: events that share a timestamp are put into a random order (their order in the log is an accident), each history is cut at a random first
+/// place, and chunks of similar length are batched by tokens. A pure function of (log, options, seed, epoch), so a resumed run sees the same batches.
+/// </summary>
+public sealed class SequenceSampler
+{
+    /// <summary>Chunks sorted by length together: enough to pad little, few enough to keep the batches random.</summary>
+    private const int SortWindow = 512;
+
+    private readonly EventLog _log;
+    private readonly int _maxLength;
+    private readonly int _batchTokens;
+    private readonly int _seed;
+    private readonly bool[] _wanted;
+    private readonly int[][] _users;
+
+    /// <param name="log">All events; only those in [0, <paramref name="end"/>) are read.</param>
+    /// <param name="end">First event that is not for training.</param>
+    /// <param name="maxLength">Longest chunk, in inputs.</param>
+    /// <param name="batchTokens">Padded positions per batch, about.</param>
+    /// <param name="types">Events whose type weighs 0 or less are read but never a target: nobody wants to be recommended a return.</param>
+    /// <param name="seed">With the epoch number decides every random choice.</param>
+    public SequenceSampler(EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed)
+    {
+        (_log, _maxLength, _batchTokens, _seed) = (log, maxLength, batchTokens, seed);
+        _wanted = [.. Enumerable.Range(0, 256).Select(code => types.WeightOf((byte)code) > 0)];
+        var users = new List<int[]>();
+        for (var u = 0; u < log.Users; u++)
+        {
+            var events = log.EventsOf(u);
+            var count = LowerBound(events, end);
+            if (count > 1)
+                users.Add(events[..count].ToArray());
+        }
+
+        _users = [.. users];
+        Targets = _users.Sum(u => u.Length - 1);
+        ItemCounts = log.ItemCounts(end);
+    }
+
+    /// <summary>Training events per item.</summary>
+    public int[] ItemCounts { get; }
+
+    /// <summary>Next-event questions per epoch.</summary>
+    public int Targets { get; }
+
+    /// <summary>The batches of one epoch, in the order to train on them.</summary>
+    /// <param name="epoch">0-based.</param>
+    /// <param name="newerThan">Only chunks with a target at or after this event index; 0 for all. For fine-tuning on new edges.</param>
+    /// <param name="replay">Chance that a chunk without a new target is kept all the same, so that old tastes are not forgotten.</param>
+    public List<SequenceBatch> Epoch(int epoch, int newerThan = 0, double replay = 0)
+    {
+        var random = new Random(HashCode(_seed, epoch));
+        var chunks = new List<ArraySegment<int>>();
+        foreach (var user in _users)
+            Cut(ShuffleWithinMoments(user, random), random, newerThan, replay, chunks);
+        random.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(chunks));
+
+        var batches = new List<SequenceBatch>();
+        for (var at = 0; at < chunks.Count; at += SortWindow)
+        {
+            var window = chunks.GetRange(at, Math.Min(SortWindow, chunks.Count - at));
+            window.Sort((a, b) => a.Count.CompareTo(b.Count));
+            var from = 0;
+            for (var k = 1; k <= window.Count; k++)
+            {
+                if (k < window.Count && (k + 1 - from) * (window[k].Count - 1) <= _batchTokens)
+                    continue;
+                if (Build(window[from..k]) is { } batch)
+                    batches.Add(batch);
+                from = k;
+            }
+        }
+
+        random.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(batches));
+        return batches;
+    }
+
+    /// <summary>Position of the first event at or after <paramref name="end"/> in an ascending list.</summary>
+    public static int LowerBound(ReadOnlySpan<int> events, int end)
+    {
+        var at = events.BinarySearch(end);
+        return at < 0 ? ~at : at;
+    }
+
+    private int[] ShuffleWithinMoments(int[] events, Random random)
+    {
+        var order = (int[])events.Clone();
+        for (var from = 0; from < order.Length;)
+        {
+            var to = from + 1;
+            while (to < order.Length && _log.TimeMs[order[to]] == _log.TimeMs[order[from]])
+                to++;
+            if (to - from > 1)
+                random.Shuffle(order.AsSpan(from, to - from));
+            from = to;
+        }
+
+        return order;
+    }
+
+    /// <summary>Chunks overlap by one event: the last target of one is the first input of the next.</summary>
+    private void Cut(int[] order, Random random, int newerThan, double replay, List<ArraySegment<int>> chunks)
+    {
+        var last = order.Length - 1;
+        var to = Math.Min(last > _maxLength ? random.Next(1, _maxLength + 1) : _maxLength, last);
+        for (var from = 0; from < last; (from, to) = (to, Math.Min(to + _maxLength, last)))
+        {
+            if (newerThan == 0 || order[to] >= newerThan || random.NextDouble() < replay)
+                chunks.Add(new ArraySegment<int>(order, from, to - from + 1));
+        }
+    }
+
+    private SequenceBatch? Build(List<ArraySegment<int>> chunks)
+    {
+        var length = chunks[^1].Count - 1;
+        List<long> asked = [], targets = [];
+        for (var row = 0; row < chunks.Count; row++)
+        {
+            for (var t = 0; t + 1 < chunks[row].Count; t++)
+            {
+                var next = chunks[row][t + 1];
+                if (!_wanted[_log.Type[next]])
+                    continue;
+                asked.Add((row * length) + t);
+                targets.Add(_log.Item[next]);
+            }
+        }
+
+        if (asked.Count == 0)
+            return null;
+        var batch = new SequenceBatch(chunks.Count, length) { Asked = [.. asked], Target = [.. targets] };
+        for (var row = 0; row < chunks.Count; row++)
+            Fill(batch, row, chunks[row]);
+        return batch;
+    }
+
+    private void Fill(SequenceBatch batch, int row, ArraySegment<int> chunk)
+    {
+        for (var t = 0; t + 1 < chunk.Count; t++)
+        {
+            var (e, next) = (chunk[t], chunk[t + 1]);
+            var gap = t == 0 ? 0 : Buckets.Time(_log.TimeMs[e] - _log.TimeMs[chunk[t - 1]]);
+            var ask = Buckets.Time(_log.TimeMs[next] - _log.TimeMs[e]);
+            batch.Set(row, t, new UserSequence.Row(_log.Item[e], _log.Type[e], (byte)Buckets.Value(_log.Value[e]), (byte)gap, (byte)ask));
+        }
+    }
+
+    private static int HashCode(int seed, int epoch) => (int)EventIds.Mix(((ulong)(uint)seed << 32) | (uint)epoch);
+}

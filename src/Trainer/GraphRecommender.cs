@@ -1,0 +1,142 @@
+using StreamRec.Model;
+using StreamRec.Trainer.Data;
+using StreamRec.Trainer.Layers;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace StreamRec.Trainer;
+
+/// <summary>
+/// The trained model: item vectors from the graph, user vectors from the newest edges, one bias per item:
+/// score(u, i) = user · item_i + bias_i. Owns its parameters; not thread-safe.
+/// </summary>
+public sealed class GraphRecommender : IDisposable
+{
+    private const string ItemPrefix = "train.items.";
+    private const string UserPrefix = "user.";
+    private static readonly string[] Tables = ["pos", "type", "value", "gap", "ask"];
+
+    private readonly Parameter _bias;
+
+    public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout)
+    {
+        Inputs = inputs;
+        Items = new ItemGraphModel(encoder.Dim, inputs.Items, inputs.TextDim, inputs.CategoryCount, items);
+        Users = new TemporalUserEncoder(encoder, dropout);
+        _bias = new Parameter(torch.zeros(new long[] { inputs.Items }, dtype: ScalarType.Float32));
+        Parameters =
+        [
+            .. Items.named_parameters().Select(p => (ItemPrefix + p.name, p.parameter)),
+            .. Users.named_parameters().Select(p => (UserName(p.name), p.parameter)),
+            (TensorNames.ItemBias, _bias),
+        ];
+    }
+
+    public ItemInputs Inputs { get; }
+    public ItemGraphModel Items { get; }
+    public TemporalUserEncoder Users { get; }
+
+    /// <summary>Every parameter under its name in the artifact.</summary>
+    public IReadOnlyList<(string Name, Parameter Value)> Parameters { get; }
+
+    public Tensor Bias => _bias;
+
+    public Device Device => Inputs.Weight.device;
+
+    public long ParameterCount => Parameters.Sum(p => p.Value.numel());
+
+    public void Train(bool training)
+    {
+        if (training)
+        {
+            Items.train();
+            Users.train();
+        }
+        else
+        {
+            Items.eval();
+            Users.eval();
+        }
+    }
+
+    /// <summary>
+    /// The artifact's tensors: item vectors after the graph layers (baked), bias, the user encoder, and under <c>train.</c> what a warm start needs.
+    /// </summary>
+    public Dictionary<string, (long[] Shape, float[] Data)> Export()
+    {
+        using var none = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        Train(false);
+        var tensors = Parameters.ToDictionary(p => p.Name, p => Read(p.Value), StringComparer.Ordinal);
+        tensors[TensorNames.ItemVectors] = Read(Items.forward(Inputs));
+        return tensors;
+    }
+
+    /// <summary>
+    /// Warm start: takes every tensor of the same name and shape; rows of per-item tensors go to the item they belonged to, so that new items keep
+    /// their fresh rows and old ones are untouched.
+    /// </summary>
+    /// <param name="tensors">An artifact's tensors.</param>
+    /// <param name="itemOf">For each row of the artifact the item index here; −1 = gone.</param>
+    /// <returns>Names that could not be taken over (another shape or missing): the caller says so in its log.</returns>
+    public IReadOnlyList<string> WarmStart(IReadOnlyDictionary<string, (long[] Shape, float[] Data)> tensors, int[] itemOf)
+    {
+        using var none = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var fresh = new List<string>();
+        foreach (var (name, parameter) in Parameters)
+        {
+            var perItem = name is ItemPrefix + "id" or TensorNames.ItemBias;
+            if (!tensors.TryGetValue(name, out var old) || (perItem ? old.Shape[0] != itemOf.Length : !old.Shape.SequenceEqual(parameter.shape)))
+                fresh.Add(name);
+            else
+                Write(parameter, perItem ? Remap(Read(parameter).Data, old.Data, itemOf) : old.Data);
+        }
+
+        return fresh;
+    }
+
+    /// <summary>A copy of all parameters, in order; for keeping the best epoch.</summary>
+    public float[][] Save() => [.. Parameters.Select(p => Read(p.Value).Data)];
+
+    public void Restore(float[][] saved)
+    {
+        using var none = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        for (var i = 0; i < saved.Length; i++)
+            Write(Parameters[i].Value, saved[i]);
+    }
+
+    public void Dispose()
+    {
+        Items.Dispose();
+        Users.Dispose();
+        _bias.Dispose();
+    }
+
+    private static string UserName(string name) =>
+        Tables.FirstOrDefault(t => name == t + ".weight") is { } table ? UserPrefix + table : UserPrefix + name;
+
+    private static (long[] Shape, float[] Data) Read(Tensor tensor)
+    {
+        using var scope = torch.NewDisposeScope();
+        return (tensor.shape, tensor.detach().cpu().to(ScalarType.Float32).contiguous().data<float>().ToArray());
+    }
+
+    private static void Write(Parameter parameter, float[] data) =>
+        parameter.copy_(torch.tensor(data, parameter.shape).to(parameter.device));
+
+    private static float[] Remap(float[] fresh, float[] old, int[] itemOf)
+    {
+        var width = old.Length / Math.Max(1, itemOf.Length);
+        for (var row = 0; row < itemOf.Length; row++)
+        {
+            if (itemOf[row] >= 0)
+                old.AsSpan(row * width, width).CopyTo(fresh.AsSpan(itemOf[row] * width));
+        }
+
+        return fresh;
+    }
+}

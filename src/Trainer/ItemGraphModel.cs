@@ -1,0 +1,108 @@
+using StreamRec.Trainer.Data;
+using StreamRec.Trainer.Layers;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+using F = TorchSharp.torch.nn.functional;
+
+namespace StreamRec.Trainer;
+
+/// <summary>Which layer runs over the item graph.</summary>
+public enum GraphLayer
+{
+    /// <summary>None: items are their own features only.</summary>
+    None,
+
+    /// <summary><see cref="PinSageConv"/>: neighbours weighted by how often the walks visit them.</summary>
+    PinSage,
+
+    /// <summary><see cref="GatConv"/>: learned attention, with the log importance as edge feature.</summary>
+    Gat,
+
+    /// <summary><see cref="GatV2Conv"/>, likewise.</summary>
+    GatV2,
+}
+
+/// <summary>Shape of the item side.</summary>
+public sealed record ItemModelOptions
+{
+    /// <summary>Layer kind. Default PinSAGE.</summary>
+    public GraphLayer Layer { get; init; } = GraphLayer.PinSage;
+
+    /// <summary>How many layers; each lets an item see one hop further.</summary>
+    public int Layers { get; init; } = 1;
+
+    /// <summary>Attention heads of the GAT layers; must divide the width.</summary>
+    public int Heads { get; init; } = 2;
+
+    /// <summary>Chance that an item with text or categories loses its ID embedding in a batch, so that those alone learn to place a new item.</summary>
+    public double IdDropout { get; init; } = 0.1;
+
+    /// <summary>Dropout on what a graph layer adds.</summary>
+    public double Dropout { get; init; } = 0.3;
+}
+
+/// <summary>
+/// Item vectors from everything known about the items:
+/// <code>
+/// h⁰ = LayerNorm( ID embedding (dropped at random) + P·text + C·categories )
+/// h  ← h + Dropout(layer(h, item graph))            per graph layer
+/// </code>
+/// Returns [N, d] for the whole catalogue; called once per batch. Cost O(N·d·(text + categories) + E·d + N·d²).
+/// </summary>
+public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
+{
+    private readonly ItemModelOptions _options;
+    private readonly Parameter id;
+    private readonly Linear? text;
+    private readonly Linear? category;
+    private readonly LayerNorm ln;
+    private readonly ModuleList<PinSageConv> pinsage;
+    private readonly ModuleList<GatConv> gat;
+    private readonly ModuleList<GatV2Conv> gatv2;
+
+    public ItemGraphModel(int width, int items, int textDim, int categories, ItemModelOptions options) : base(nameof(ItemGraphModel))
+    {
+        _options = options;
+        id = new Parameter(torch.randn(new long[] { items, width }, dtype: ScalarType.Float32) * 0.5);
+        text = textDim > 0 ? Linear(textDim, width, hasBias: false) : null;
+        category = categories > 0 ? Linear(categories, width, hasBias: false) : null;
+        ln = LayerNorm(width, eps: 1e-5);
+        // Item vectors start with norm 1: as inputs they are scaled by √d again, as outputs they give logits of order 1.
+        init.constant_(ln.weight!, 1.0 / Math.Sqrt(width));
+        int Count(GraphLayer kind) => options.Layer == kind ? options.Layers : 0;
+        var attention = new GatOptions { Heads = options.Heads, EdgeDim = 1 };
+        var head = width / options.Heads;
+        pinsage = new([.. Enumerable.Range(0, Count(GraphLayer.PinSage)).Select(_ => new PinSageConv(width, width, width, normalize: false))]);
+        gat = new([.. Enumerable.Range(0, Count(GraphLayer.Gat)).Select(_ => new GatConv(width, null, head, attention))]);
+        gatv2 = new([.. Enumerable.Range(0, Count(GraphLayer.GatV2)).Select(_ => new GatV2Conv(width, null, head, attention))]);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(ItemInputs given)
+    {
+        var own = id;
+        Tensor h = own;
+        if (training && _options.IdDropout > 0 && (text is not null || category is not null))
+        {
+            var drop = torch.rand(new[] { own.shape[0], 1L }, dtype: ScalarType.Float32, device: own.device).lt(_options.IdDropout);
+            h = own.masked_fill(drop.logical_and(given.Described), 0);
+        }
+
+        if (text is not null)
+            h = h + text.forward(given.Text);
+        if (category is not null)
+            h = h + category.forward(given.Categories);
+        h = ln.forward(h);
+        foreach (var layer in pinsage)
+            h = Add(h, layer.forward(h, given.EdgeIndex, given.Weight));
+        foreach (var layer in gat)
+            h = Add(h, layer.forward(h, h, given.EdgeIndex, given.LogWeight).Y);
+        foreach (var layer in gatv2)
+            h = Add(h, layer.forward(h, h, given.EdgeIndex, given.LogWeight).Y);
+        return h;
+    }
+
+    private Tensor Add(Tensor h, Tensor message) => h + F.dropout(message, _options.Dropout, training);
+}

@@ -1,0 +1,65 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+using F = TorchSharp.torch.nn.functional;
+
+namespace StreamRec.Trainer.Losses;
+
+/// <summary>
+/// Softmax objectives over items. Rows are questions, columns are items; every method returns one scalar, the (weighted) mean
+/// over the rows. logQ: the log probability with which the sampler draws an item; subtracting it makes a sampled softmax an
+/// unbiased stand-in for the full one (Bengio and Senécal, 2008; Yi et al., RecSys 2019).
+/// </summary>
+public static class SoftmaxLosses
+{
+    /// <summary>Takes a removed logit out of the softmax without the NaN that a row of only −∞ would give.</summary>
+    private const double Removed = -1e9;
+
+    /// <summary>Cross entropy of ⟨user, item⟩ + bias over the whole table: user [B, d], items [N, d], bias [N] or null, target [B].</summary>
+    /// <param name="smoothing">ε of (1−ε)·CE + ε·mean_j(−log p_j).</param>
+    public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0)
+    {
+        var logits = F.linear(user, items, bias!);
+        return F.cross_entropy(logits, target, label_smoothing: smoothing);
+    }
+
+    /// <summary>
+    /// In-batch negatives: s_ij = ⟨user_i, item_j⟩/τ − logQ_j for every column, the positive's own included; row i's target is column i.
+    /// user, item [B, d], logQ [B].
+    /// </summary>
+    /// <param name="itemIds">[B] Int64: columns j ≠ i that hold row i's own item are removed (accidental hits); null keeps them.</param>
+    /// <param name="weight">[B] row weights; null for 1.</param>
+    public static Tensor InBatch(Tensor user, Tensor item, Tensor logQ, double temperature = 1, Tensor? itemIds = null, Tensor? weight = null)
+    {
+        var rows = user.shape[0];
+        var logits = (user.mm(item.t()) / temperature) - logQ.unsqueeze(0);
+        if (itemIds is not null)
+        {
+            var same = itemIds.unsqueeze(0).eq(itemIds.unsqueeze(1));
+            var other = torch.eye(rows, dtype: ScalarType.Float32).to(logits.device).eq(0);
+            logits = logits.masked_fill(same.logical_and(other), Removed);
+        }
+
+        var target = torch.arange(rows, dtype: ScalarType.Int64, device: user.device);
+        if (weight is null)
+            return F.cross_entropy(logits, target);
+        var loss = F.cross_entropy(logits, target, reduction: Reduction.None);
+        return (loss * weight).sum() / weight.sum();
+    }
+
+    /// <summary>
+    /// Column 0 the positive, then K negatives shared by the batch: s = ⟨u, ·⟩/τ − logQ. user, item [B, d], negatives [K, d],
+    /// logQ [B] and [K].
+    /// </summary>
+    /// <param name="hits">[B, K] bool: negatives that are the row's own positive; null when the sampler excludes them.</param>
+    public static Tensor Shared(
+        Tensor user, Tensor item, Tensor negatives, Tensor itemLogQ, Tensor negativeLogQ, double temperature = 1, Tensor? hits = null)
+    {
+        var positive = ((user * item).sum(1) / temperature) - itemLogQ;
+        var negative = (user.mm(negatives.t()) / temperature) - negativeLogQ.unsqueeze(0);
+        if (hits is not null)
+            negative = negative.masked_fill(hits, Removed);
+        var logits = torch.cat([positive.unsqueeze(1), negative], 1);
+        return F.cross_entropy(logits, torch.zeros(new[] { user.shape[0] }, dtype: ScalarType.Int64, device: user.device));
+    }
+}

@@ -1,0 +1,71 @@
+using StreamRec.Trainer.Data;
+using StreamRec.Trainer.Losses;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace StreamRec.Trainer.Training;
+
+/// <summary>
+/// The loss of one batch: softmax over all training items where they fit, else over the batch's targets and shared negatives with logQ correction.
+/// One matrix product for the logits, on asked positions only.
+/// </summary>
+internal sealed class SoftmaxObjective : IDisposable
+{
+    private readonly GraphRecommender _model;
+    private readonly double _smoothing;
+    private readonly long[] _classOf;
+    private readonly Tensor _classes;
+    private readonly bool _allItems;
+    private readonly Tensor? _logQ;
+    private readonly int _negatives;
+
+    public SoftmaxObjective(GraphRecommender model, SequenceSampler sampler, long[] classes, LoopOptions options)
+    {
+        (_model, _smoothing) = (model, options.LabelSmoothing);
+        _allItems = classes.Length == model.Inputs.Items;
+        _classes = torch.tensor(classes).to(model.Device).DetachFromDisposeScope();
+        _classOf = new long[model.Inputs.Items];
+        for (var c = 0; c < classes.Length; c++)
+            _classOf[classes[c]] = c;
+        if (classes.Length <= options.FullSoftmaxItems)
+            return;
+        _negatives = Math.Min(options.Negatives, classes.Length);
+        _logQ = LogQ(sampler.ItemCounts, classes).to(model.Device).DetachFromDisposeScope();
+    }
+
+    public Tensor Loss(SequenceBatch batch)
+    {
+        var items = _model.Items.forward(_model.Inputs);
+        var hidden = _model.Users.forward(items, batch.ToInput(_model.Device));
+        var asked = hidden.reshape(-1, hidden.shape[^1]).index_select(0, torch.tensor(batch.Asked).to(_model.Device));
+        var (table, bias) = _allItems ? (items, _model.Bias) : (items.index_select(0, _classes), _model.Bias.index_select(0, _classes));
+        var target = torch.tensor(Array.ConvertAll(batch.Target, i => _classOf[i])).to(_model.Device);
+        return _logQ is null ? SoftmaxLosses.Full(asked, table, bias, target, _smoothing) : Sampled(asked, table, bias, target);
+    }
+
+    public void Dispose()
+    {
+        _classes.Dispose();
+        _logQ?.Dispose();
+    }
+
+    /// <summary>The bias is one more coordinate of the item, met by a constant 1 of the user.</summary>
+    private Tensor Sampled(Tensor asked, Tensor table, Tensor bias, Tensor target)
+    {
+        var drawn = torch.multinomial(_logQ!.exp(), _negatives, true);
+        var users = torch.cat([asked, torch.ones(new[] { asked.shape[0], 1L }, dtype: asked.dtype, device: asked.device)], 1);
+        Tensor Rows(Tensor index) => torch.cat([table.index_select(0, index), bias.index_select(0, index).unsqueeze(1)], 1);
+        var hits = target.unsqueeze(1).eq(drawn.unsqueeze(0));
+        return SoftmaxLosses.Shared(
+            users, Rows(target), Rows(drawn), _logQ.index_select(0, target), _logQ.index_select(0, drawn), hits: hits);
+    }
+
+    /// <summary>Negatives are drawn by event count to the power 3/4 (word2vec's choice): popular items are the hard ones, rare ones still appear.</summary>
+    private static Tensor LogQ(int[] counts, long[] classes)
+    {
+        var q = Array.ConvertAll(classes, i => (float)Math.Pow(Math.Max(1, counts[i]), 0.75));
+        var total = q.Sum(x => (double)x);
+        return torch.tensor(Array.ConvertAll(q, x => (float)Math.Log(x / total)));
+    }
+}
