@@ -1,0 +1,202 @@
+using StreamRec.Contracts;
+using StreamRec.Model;
+using StreamRec.Trainer.Data;
+
+namespace StreamRec.Trainer.Evaluation;
+
+/// <summary>Called for one judged event, right before it happened.</summary>
+/// <param name="k">Position in the list of judged events.</param>
+/// <param name="context">What the model may know.</param>
+/// <param name="target">The event's item in the context's numbering.</param>
+/// <param name="workspace">Of the calling thread.</param>
+public delegate void JudgeEvent(int k, in RankContext context, int target, RankWorkspace workspace);
+
+/// <summary>
+/// Replays a stretch of the log and asks a model, right before each judged event, to rank that event's item among the whole catalogue: protocols P2
+/// (events with a smaller index are visible) and P2-strict (of the same user only those with a smaller time; live counters always by index).
+/// Uses <see cref="RankingModel.Rank"/>, the call the scorer serves with, so an offline number is about served lists. No sampling of candidates,
+/// no retraining meanwhile. Deterministic whatever the number of threads.
+/// </summary>
+/// <param name="log">All events.</param>
+/// <param name="itemIds">Id of each of the log's items: models have item orders of their own.</param>
+/// <param name="types">Whose weights say which events count as popularity.</param>
+/// <param name="seen">Exclude: the visible history is taken out of the lists, and an event on an item in it is not judged (rank 0).</param>
+/// <param name="strict">P2-strict.</param>
+public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types, SeenRule seen, bool strict)
+{
+    /// <summary>Name of the blended list among the channels' names.</summary>
+    public const string Blend = "blend";
+
+    /// <summary>Length of the ranked list; an item beyond it has <see cref="Missed"/>.</summary>
+    public const int ListLength = 20;
+
+    /// <summary>Rank of an item that is not among the first <see cref="ListLength"/> of a blended list.</summary>
+    public const int Missed = int.MaxValue;
+
+    /// <summary>Newest events a ranking reads, as in the scorer.</summary>
+    private const int MaxHistory = 2_000;
+
+    /// <summary>
+    /// At most <paramref name="count"/> events of [from, to), evenly spread, on items somebody could want to be recommended; with seen items excluded, not on
+    /// those of the visible history.
+    /// </summary>
+    public int[] Spread(int from, int to, int count)
+    {
+        var judged = Enumerable.Range(from, Math.Max(0, to - from)).Where(e => types.WeightOf(log.Type[e]) > 0 && !IsExcluded(e)).ToArray();
+        return judged.Length <= count ? judged : [.. Enumerable.Range(0, count).Select(k => judged[(int)((long)k * judged.Length / count)])];
+    }
+
+    /// <summary>Ranks of the events' items by the model's lists, under <see cref="Blend"/>, and by each of the channels alone, under its name.</summary>
+    /// <remarks>Cost: 2 scorings of the catalogue by each channel per event.</remarks>
+    /// <param name="model">Judged.</param>
+    /// <param name="events">Ascending event indices, as from <see cref="Spread"/>.</param>
+    /// <param name="channels">Channels to judge alone; must be the model's.</param>
+    /// <param name="cancel">Checked per event.</param>
+    public Dictionary<string, int[]> Ranks(RankingModel model, int[] events, IReadOnlyList<string> channels, CancellationToken cancel)
+    {
+        var ranks = channels.Append(Blend).ToDictionary(c => c, _ => new int[events.Length], StringComparer.Ordinal);
+        var parts = Math.Min(Math.Max(1, events.Length / 64), Environment.ProcessorCount);
+        Visit(model, events, parts, cancel, (int k, in RankContext context, int target, RankWorkspace workspace) =>
+        {
+            ranks[Blend][k] = RankInList(model.Rank(context, ListLength, workspace), target);
+            if (channels.Count == 0)
+                return;
+            var scores = new float[context.ItemCount];
+            foreach (var channel in channels)
+            {
+                if (!model.ScoreChannel(channel, context, workspace, scores))
+                    Array.Clear(scores);
+                ranks[channel][k] = RankByScore(scores, context, target, model.FitCounts);
+            }
+        });
+        return ranks;
+    }
+
+    /// <summary>Calls <paramref name="judge"/> for each event with what a model may know then; in order within each of <paramref name="parts"/> threads' stretches.</summary>
+    public void Visit(RankingModel model, int[] events, int parts, CancellationToken cancel, JudgeEvent judge)
+    {
+        var space = new Space(model, itemIds);
+        // Live counters move forward in time with one writer: each thread replays the log up to its own stretch.
+        var size = (events.Length + parts - 1) / parts;
+        Parallel.For(0, parts, new ParallelOptions { CancellationToken = cancel }, part =>
+        {
+            var replay = new Replay(this, space);
+            for (var k = part * size; k < Math.Min(events.Length, (part + 1) * size); k++)
+            {
+                cancel.ThrowIfCancellationRequested();
+                replay.Judge(k, events[k], judge);
+            }
+        });
+    }
+
+    private int Visible(int e) => strict ? log.StrictPosition[e] : log.Position[e];
+
+    private bool IsExcluded(int e)
+    {
+        if (seen == SeenRule.Repeat)
+            return false;
+        foreach (var earlier in log.EventsOf(log.User[e])[..Visible(e)])
+        {
+            if (log.Item[earlier] == log.Item[e])
+                return true;
+        }
+
+        return false;
+    }
+
+    private static int RankInList(ReadOnlySpan<RankedItem> list, int target)
+    {
+        for (var r = 0; r < list.Length; r++)
+        {
+            if (list[r].Item == target)
+                return r + 1;
+        }
+
+        return Missed;
+    }
+
+    /// <summary>Order: score descending, fit count descending, index ascending. Overwrites removed items' scores.</summary>
+    private static int RankByScore(Span<float> scores, in RankContext context, int target, ReadOnlySpan<float> counts)
+    {
+        var (own, ownCount) = (scores[target], target < counts.Length ? counts[target] : 0);
+        if (context.Seen == SeenRule.Exclude)
+        {
+            foreach (var e in context.History)
+                scores[e.Item] = float.NaN; // neither ahead of nor level with anything
+        }
+
+        var ahead = 0;
+        for (var i = 0; i < scores.Length; i++)
+        {
+            var count = i < counts.Length ? counts[i] : 0;
+            if (scores[i] > own || (scores[i] == own && (count > ownCount || (count == ownCount && i < target))))
+                ahead++;
+        }
+
+        return ahead + 1;
+    }
+
+    /// <summary>The log's items in the numbering of one model: its own, then those born after it.</summary>
+    private sealed class Space
+    {
+        public Space(RankingModel model, string[] itemIds)
+        {
+            IndexOf = new int[itemIds.Length];
+            Count = model.ItemCount;
+            for (var i = 0; i < itemIds.Length; i++)
+                IndexOf[i] = model.TryGetItem(itemIds[i], out var index) ? index : Count++;
+        }
+
+        public int[] IndexOf { get; }
+        public int Count { get; }
+    }
+
+    private sealed class Replay(Prequential owner, Space space)
+    {
+        private readonly LiveCounters _counters = new(space.Count);
+        private readonly RankWorkspace _workspace = new();
+        private readonly UserEvent[] _history = new UserEvent[MaxHistory];
+        private int _counted;
+
+        public void Judge(int k, int e, JudgeEvent judge)
+        {
+            CountUpTo(e);
+            var context = new RankContext
+            {
+                History = HistoryOf(e),
+                NowMs = owner.Log.TimeMs[e],
+                Counters = _counters,
+                ItemCount = space.Count,
+                Seen = owner.Seen,
+            };
+            judge(k, context, space.IndexOf[owner.Log.Item[e]], _workspace);
+        }
+
+        private void CountUpTo(int end)
+        {
+            for (; _counted < end; _counted++)
+            {
+                if (owner.Types.WeightOf(owner.Log.Type[_counted]) > 0)
+                    _counters.Add(space.IndexOf[owner.Log.Item[_counted]], owner.Log.TimeMs[_counted]);
+            }
+
+            _counters.AdvanceTo(owner.Log.TimeMs[end]);
+        }
+
+        private ReadOnlySpan<UserEvent> HistoryOf(int e)
+        {
+            var visible = owner.Visible(e);
+            var count = Math.Min(visible, MaxHistory);
+            var events = owner.Log.EventsOf(owner.Log.User[e])[(visible - count)..visible];
+            for (var k = 0; k < count; k++)
+                _history[k] = owner.Log.Edge(events[k]) with { Item = space.IndexOf[owner.Log.Item[events[k]]] };
+            return _history.AsSpan(0, count);
+        }
+    }
+
+    private EventLog Log => log;
+
+    private EventTypes Types => types;
+
+    private SeenRule Seen => seen;
+}

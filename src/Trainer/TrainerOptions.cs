@@ -1,0 +1,108 @@
+using StreamRec.Model;
+using StreamRec.Trainer.Training;
+
+namespace StreamRec.Trainer;
+
+/// <summary>Settings of the trainer role.</summary>
+public sealed record TrainerOptions
+{
+    /// <summary>Where artifacts are written, one directory per version. Default <c>models</c>.</summary>
+    public string ModelsDirectory { get; init; } = "models";
+
+    /// <summary>Name in the manifest and on models.v1.</summary>
+    public string ModelName { get; init; } = "streamrec";
+
+    /// <summary>Fewer interactions than this are refused: nothing learned from them would beat popularity. Default 200.</summary>
+    public int MinInteractions { get; init; } = 200;
+
+    /// <summary>Newest share of the events that judges candidate and champion. Default 0.1.</summary>
+    public double HoldoutShare { get; init; } = 0.1;
+
+    /// <summary>Share before the holdout that early stopping and the blend learn from. Default 0.1.</summary>
+    public double ValidShare { get; init; } = 0.1;
+
+    /// <summary>Events judged on the holdout, evenly spread over it. Default 5,000.</summary>
+    public int HoldoutEvents { get; init; } = 5_000;
+
+    /// <summary>Events the blend learns from, evenly spread over the validation part. Default 4,000.</summary>
+    public int BlendEvents { get; init; } = 4_000;
+
+    /// <summary>Events each validation during training judges. Default 1,000.</summary>
+    public int ValidationEvents { get; init; } = 1_000;
+
+    /// <summary>
+    /// The largest NDCG@10 a candidate may lose to the champion on the holdout and still be promoted: noise of a few thousand events. Default 0.002.
+    /// </summary>
+    public double GateTolerance { get; init; } = 0.002;
+
+    /// <summary>Share of repeats among positive events from which repeats are recommended. Default 0.1.</summary>
+    public double RepeatShare { get; init; } = 0.1;
+
+    /// <summary>
+    /// Seconds the gradient descent of a full run may take, all its stages together; reading, channels, blend and evaluation come on top. Default 3,600.
+    /// </summary>
+    public double MaxTrainSeconds { get; init; } = 3_600;
+
+    /// <summary>
+    /// Continue on the validation part before the holdout is judged, and on the holdout before the model serves. False serves exactly the weights that
+    /// were judged, which have not seen the newest tenth. Default true.
+    /// </summary>
+    public bool FinalFit { get; init; } = true;
+
+    /// <summary>Passes over new edges (and replayed old ones) when fine-tuning. Default 4.</summary>
+    public int FineTuneEpochs { get; init; } = 4;
+
+    /// <summary>Peak learning rate of fine-tuning, as a share of the full run's. Default 0.3.</summary>
+    public double FineTuneRate { get; init; } = 0.3;
+
+    /// <summary>Seeds everything: a run with the same data and seed on CPU with the same threads gives the same artifact digest. Default 0.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Threads of libtorch and of the managed parts; 0 = all processors.</summary>
+    public int Threads { get; init; }
+
+    /// <summary><c>cpu</c>, <c>cuda</c> or <c>auto</c> (cuda where there is one). Default auto.</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Dropout in the user encoder. Default 0.3.</summary>
+    public double Dropout { get; init; } = 0.3;
+
+    /// <summary>Padded positions per training batch. Default 3,200.</summary>
+    public int BatchTokens { get; init; } = 3_200;
+
+    /// <summary>Neighbours per item in the item graph. Default 20.</summary>
+    public int Neighbours { get; init; } = 20;
+
+    /// <summary>Categories kept as item features, most frequent first. Default 256.</summary>
+    public int MaxCategories { get; init; } = 256;
+
+    /// <summary>Write TensorBoard event files next to the models. Default false.</summary>
+    public bool TensorBoard { get; init; }
+
+    /// <summary>Shape of the user encoder.</summary>
+    public EncoderConfig Encoder { get; init; } = new();
+
+    /// <summary>Shape of the item side.</summary>
+    public ItemModelOptions Items { get; init; } = new();
+
+    /// <summary>Settings of the descent.</summary>
+    public LoopOptions Loop { get; init; } = new();
+
+    /// <summary>How the blend is learned.</summary>
+    public BlendTrainerOptions Blend { get; init; } = new();
+
+    /// <exception cref="ArgumentException">A setting is out of its range; the message names it and its value.</exception>
+    public void Validate()
+    {
+        if (HoldoutShare is not (> 0 and < 0.5))
+            throw new ArgumentException($"Trainer.HoldoutShare is {HoldoutShare}; it must be above 0 and below 0.5");
+        if (ValidShare is not (> 0 and < 0.5))
+            throw new ArgumentException($"Trainer.ValidShare is {ValidShare}; it must be above 0 and below 0.5");
+        if (MaxTrainSeconds <= 0)
+            throw new ArgumentException($"Trainer.MaxTrainSeconds is {MaxTrainSeconds}; it must be above 0");
+        if (MinInteractions < 20)
+            throw new ArgumentException($"Trainer.MinInteractions is {MinInteractions}; below 20 there is nothing to split");
+        if (Device is not ("auto" or "cpu" or "cuda"))
+            throw new ArgumentException($"Trainer.Device is '{Device}'; it must be auto, cpu or cuda");
+    }
+}
