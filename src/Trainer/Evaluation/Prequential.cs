@@ -56,7 +56,7 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
     {
         var ranks = channels.Append(Blend).ToDictionary(c => c, _ => new int[events.Length], StringComparer.Ordinal);
         var parts = Math.Min(Math.Max(1, events.Length / 64), Environment.ProcessorCount);
-        Visit(model, events, parts, cancel, (int k, in RankContext context, int target, RankWorkspace workspace) =>
+        void Judge(int k, in RankContext context, int target, RankWorkspace workspace)
         {
             ranks[Blend][k] = RankInList(model.Rank(context, ListLength, workspace), target);
             if (channels.Count == 0)
@@ -68,12 +68,14 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
                     Array.Clear(scores);
                 ranks[channel][k] = RankByScore(scores, context, target, model.FitCounts);
             }
-        });
+        }
+
+        Visit(model, events, parts, Judge, cancel);
         return ranks;
     }
 
     /// <summary>Calls <paramref name="judge"/> for each event with what a model may know then; in order within each of <paramref name="parts"/> threads' stretches.</summary>
-    public void Visit(RankingModel model, int[] events, int parts, CancellationToken cancel, JudgeEvent judge)
+    public void Visit(RankingModel model, int[] events, int parts, JudgeEvent judge, CancellationToken cancel)
     {
         var space = new Space(model, itemIds);
         // Live counters move forward in time with one writer: each thread replays the log up to its own stretch.

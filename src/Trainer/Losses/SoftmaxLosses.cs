@@ -15,8 +15,10 @@ public static class SoftmaxLosses
     /// <summary>Takes a removed logit out of the softmax without the NaN that a row of only −∞ would give.</summary>
     private const double Removed = -1e9;
 
-    /// <summary>Cross entropy of ⟨user, item⟩ + bias over the whole table: user [B, d], items [N, d], bias [N] or null, target [B].</summary>
-    /// <param name="smoothing">ε of (1−ε)·CE + ε·mean_j(−log p_j).</param>
+    /// <summary>
+    /// Cross entropy of ⟨user, item⟩ + bias over the whole table: user [B, d], items [N, d], bias [N] or null, target [B] Int64.
+    /// Label smoothing ε: (1−ε)·CE + ε·mean_j(−log p_j).
+    /// </summary>
     public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0)
     {
         var logits = F.linear(user, items, bias!);
@@ -25,10 +27,9 @@ public static class SoftmaxLosses
 
     /// <summary>
     /// In-batch negatives: s_ij = ⟨user_i, item_j⟩/τ − logQ_j for every column, the positive's own included; row i's target is column i.
-    /// user, item [B, d], logQ [B].
+    /// user, item [B, d], logQ [B]. With itemIds [B] Int64, columns j ≠ i that hold row i's own item are removed (accidental hits).
+    /// With weight [B] the mean over the rows is weighted.
     /// </summary>
-    /// <param name="itemIds">[B] Int64: columns j ≠ i that hold row i's own item are removed (accidental hits); null keeps them.</param>
-    /// <param name="weight">[B] row weights; null for 1.</param>
     public static Tensor InBatch(Tensor user, Tensor item, Tensor logQ, double temperature = 1, Tensor? itemIds = null, Tensor? weight = null)
     {
         var rows = user.shape[0];
@@ -49,9 +50,8 @@ public static class SoftmaxLosses
 
     /// <summary>
     /// Column 0 the positive, then K negatives shared by the batch: s = ⟨u, ·⟩/τ − logQ. user, item [B, d], negatives [K, d],
-    /// logQ [B] and [K].
+    /// logQ [B] and [K]. hits [B, K] bool marks negatives that are the row's own positive; they are removed.
     /// </summary>
-    /// <param name="hits">[B, K] bool: negatives that are the row's own positive; null when the sampler excludes them.</param>
     public static Tensor Shared(
         Tensor user, Tensor item, Tensor negatives, Tensor itemLogQ, Tensor negativeLogQ, double temperature = 1, Tensor? hits = null)
     {

@@ -1,14 +1,13 @@
 using System.Text.Json;
 using StreamRec.Trainer.Layers;
 using TorchSharp;
-using Xunit;
 using static TorchSharp.torch;
 
 namespace StreamRec.TrainerTests.Layers;
 
 public class GraphLayerTests
 {
-    private static readonly JsonElement Cases = JsonDocument.Parse(File.ReadAllText(GoldenFile.PathOf("gnn/cases.json"))).RootElement.GetProperty("cases");
+    private static readonly JsonElement Cases = Golden.Json("gnn/cases.json").GetProperty("cases");
 
     public static TheoryData<string> Of(string prefix) =>
         [.. Cases.EnumerateArray().Select(c => c.GetProperty("name").GetString()!).Where(n => n.StartsWith(prefix, StringComparison.Ordinal))];
@@ -19,7 +18,7 @@ public class GraphLayerTests
     public void Attention_layer_equals_the_reference_with_gradients(string name)
     {
         using var scope = torch.NewDisposeScope();
-        using var file = new GoldenFile($"gnn/{name}.safetensors");
+        using var file = Golden.Open($"gnn/{name}");
         var config = Config(name);
         var options = new GatOptions
         {
@@ -40,10 +39,10 @@ public class GraphLayerTests
             : new GatConv(source.shape[1], inTarget, channels, options);
         file.Load(layer);
 
-        var (y, attention) = layer.forward(source, target, file.Long("in.edge_index"), leaves.GetValueOrDefault("edge_attr"));
+        var (y, attention) = layer.forward(source, target, file.Tensor("in.edge_index"), leaves.GetValueOrDefault("edge_attr"));
 
-        file.Check("out.y", y);
-        file.Check("out.attention", attention);
+        file.AssertClose("out.y", y);
+        file.AssertClose("out.attention", attention);
         file.CheckGradients((y * file.Float("in.R")).sum(), leaves, layer);
     }
 
@@ -52,14 +51,14 @@ public class GraphLayerTests
     public void Sage_layer_equals_the_reference_with_gradients(string name)
     {
         using var scope = torch.NewDisposeScope();
-        using var file = new GoldenFile($"gnn/{name}.safetensors");
+        using var file = Golden.Open($"gnn/{name}");
         var config = Config(name);
         var leaves = new Dictionary<string, Tensor>();
         var (source, target) = Ends(file, leaves, "x");
         var layer = new SageConv(source.shape[1], target.shape[1], config.GetProperty("out_channels").GetInt64(), Flag(config, "normalize"));
         file.Load(layer);
-        var y = layer.forward(source, target, file.Long("in.edge_index"));
-        file.Check("out.y", y);
+        var y = layer.forward(source, target, file.Tensor("in.edge_index"));
+        file.AssertClose("out.y", y);
         file.CheckGradients((y * file.Float("in.R")).sum(), leaves, layer);
     }
 
@@ -68,16 +67,16 @@ public class GraphLayerTests
     public void PinSage_layer_equals_algorithm_1_with_gradients(string name)
     {
         using var scope = torch.NewDisposeScope();
-        using var file = new GoldenFile($"gnn/{name}.safetensors");
+        using var file = Golden.Open($"gnn/{name}");
         var config = Config(name);
         var leaves = new Dictionary<string, Tensor> { ["z"] = file.Leaf("in.z"), ["alpha"] = file.Leaf("in.alpha") };
         var layer = new PinSageConv(config.GetProperty("in").GetInt64(), config.GetProperty("mid").GetInt64(), config.GetProperty("out").GetInt64());
         file.Load(layer);
-        var edges = file.Long("in.edge_index");
-        file.Check("out.h", layer.Messages(leaves["z"]));
-        file.Check("out.n", PinSageConv.Pool(layer.Messages(leaves["z"]), edges, leaves["alpha"], leaves["z"].shape[0]));
+        var edges = file.Tensor("in.edge_index");
+        file.AssertClose("out.h", layer.Messages(leaves["z"]));
+        file.AssertClose("out.n", PinSageConv.Pool(layer.Messages(leaves["z"]), edges, leaves["alpha"], leaves["z"].shape[0]));
         var y = layer.forward(leaves["z"], edges, leaves["alpha"]);
-        file.Check("out.y", y);
+        file.AssertClose("out.y", y);
         file.CheckGradients((y * file.Float("in.R")).sum(), leaves, layer);
     }
 
@@ -86,7 +85,7 @@ public class GraphLayerTests
     public void LightGcn_propagation_equals_the_reference_with_gradients(string name)
     {
         using var scope = torch.NewDisposeScope();
-        using var file = new GoldenFile($"gnn/{name}.safetensors");
+        using var file = Golden.Open($"gnn/{name}");
         var config = Config(name);
         var leaves = new Dictionary<string, Tensor> { ["x"] = file.Leaf("in.x") };
         if (file.Has("in.edge_weight"))
@@ -94,11 +93,11 @@ public class GraphLayerTests
         var alpha = config.TryGetProperty("alpha", out var given) && given.ValueKind == JsonValueKind.Array
             ? given.EnumerateArray().Select(a => a.GetDouble()).ToArray()
             : null;
-        var layers = file.Names("out.layer").Count();
-        var (y, outputs) = LightGcn.Propagate(leaves["x"], file.Long("in.edge_index"), leaves.GetValueOrDefault("edge_weight"), layers, alpha);
+        var layers = file.NamesFrom("out.layer").Count();
+        var (y, outputs) = LightGcn.Propagate(leaves["x"], file.Tensor("in.edge_index"), leaves.GetValueOrDefault("edge_weight"), layers, alpha);
         for (var k = 0; k < layers; k++)
-            file.Check($"out.layer{k + 1}", outputs[k]);
-        file.Check("out.y", y);
+            file.AssertClose($"out.layer{k + 1}", outputs[k]);
+        file.AssertClose("out.y", y);
         file.CheckGradients((y * file.Float("in.R")).sum(), leaves);
     }
 
@@ -107,16 +106,16 @@ public class GraphLayerTests
     public void Segment_reductions_equal_the_reference_with_gradients(string name)
     {
         using var scope = torch.NewDisposeScope();
-        using var file = new GoldenFile($"gnn/{name}.safetensors");
-        var (x, index, segments) = (file.Leaf("in.src"), file.Long("in.index"), file.Long("in.num_segments").item<long>());
+        using var file = Golden.Open($"gnn/{name}");
+        var (x, index, segments) = (file.Leaf("in.src"), file.Tensor("in.index"), file.Tensor("in.num_segments").item<long>());
         var (softmax, mean) = (Segments.Softmax(x, index, segments), Segments.Mean(x, index, segments));
-        file.Check("out.softmax", softmax);
-        file.Check("out.mean", mean);
-        file.Check("out.sum", Segments.Sum(x, index, segments));
-        file.Check("out.max", Segments.Max(x, index, segments));
+        file.AssertClose("out.softmax", softmax);
+        file.AssertClose("out.mean", mean);
+        file.AssertClose("out.sum", Segments.Sum(x, index, segments));
+        file.AssertClose("out.max", Segments.Max(x, index, segments));
         var loss = (softmax * file.Float("in.R")).sum() + (mean * file.Float("in.R2")).sum();
-        file.Check("out.loss", loss);
-        file.Check("grad.src", torch.autograd.grad([loss], [x])[0]);
+        file.AssertClose("out.loss", loss);
+        file.AssertClose("grad.src", torch.autograd.grad([loss], [x])[0]);
     }
 
     [Fact]
@@ -148,7 +147,7 @@ public class GraphLayerTests
 
     private static bool Flag(JsonElement config, string name) => config.TryGetProperty(name, out var value) && value.GetBoolean();
 
-    private static (Tensor Source, Tensor Target) Ends(GoldenFile file, Dictionary<string, Tensor> leaves, string name)
+    private static (Tensor Source, Tensor Target) Ends(Golden file, Dictionary<string, Tensor> leaves, string name)
     {
         if (file.Has("in." + name))
         {

@@ -1,7 +1,6 @@
 using StreamRec.Trainer.Losses;
 using StreamRec.TrainerTests.Layers;
 using TorchSharp;
-using Xunit;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -18,7 +17,7 @@ public class LossTests
     [Fact]
     public void In_batch_softmax_removes_accidental_hits() =>
         Check("inbatch_logq_no_accidental_hits", ["user", "item"], (f, x) =>
-            SoftmaxLosses.InBatch(x["user"], x["item"], f.Float("in.logq"), Temperature, f.Long("in.item_ids")));
+            SoftmaxLosses.InBatch(x["user"], x["item"], f.Float("in.logq"), Temperature, f.Tensor("in.item_ids")));
 
     [Fact]
     public void In_batch_softmax_weighs_its_rows() =>
@@ -33,20 +32,20 @@ public class LossTests
     [Fact]
     public void Full_softmax_over_the_item_table_equals_the_reference() =>
         Check("full_softmax_item_table", ["user", "item_table", "item_bias"], (f, x) =>
-            SoftmaxLosses.Full(x["user"], x["item_table"], x["item_bias"], f.Long("in.target")));
+            SoftmaxLosses.Full(x["user"], x["item_table"], x["item_bias"], f.Tensor("in.target")));
 
     [Fact]
     public void Label_smoothing_equals_the_reference() =>
         Check("cross_entropy_label_smoothing", ["logits"], (f, x) =>
-            SoftmaxLosses.Full(x["logits"], torch.eye(11), null, f.Long("in.target"), 0.1));
+            SoftmaxLosses.Full(x["logits"], torch.eye(11), null, f.Tensor("in.target"), 0.1));
 
     [Fact]
     public void Cross_entropy_equals_the_reference() =>
-        Check("cross_entropy", ["logits"], (f, x) => SoftmaxLosses.Full(x["logits"], torch.eye(11), null, f.Long("in.target")));
+        Check("cross_entropy", ["logits"], (f, x) => SoftmaxLosses.Full(x["logits"], torch.eye(11), null, f.Tensor("in.target")));
 
     [Fact]
     public void Cross_entropy_leaves_out_ignored_targets() =>
-        Check("cross_entropy_ignore_index", ["logits"], (f, x) => F.cross_entropy(x["logits"], f.Long("in.target")));
+        Check("cross_entropy_ignore_index", ["logits"], (f, x) => F.cross_entropy(x["logits"], f.Tensor("in.target")));
 
     [Fact]
     public void Bpr_equals_the_reference() =>
@@ -74,10 +73,10 @@ public class LossTests
     public void InfoNce_equals_the_reference() =>
         Check("infonce", ["a", "b"], (_, x) => PairLosses.InfoNce(x["a"], x["b"], 0.125));
 
-    private static void Check(string name, string[] leaves, Func<GoldenFile, Dictionary<string, Tensor>, Tensor> loss)
+    private static void Check(string name, string[] leaves, Func<Golden, Dictionary<string, Tensor>, Tensor> loss)
     {
         using var scope = torch.NewDisposeScope();
-        using var file = new GoldenFile($"losses/{name}.safetensors");
+        using var file = Golden.Open($"losses/{name}");
         var inputs = leaves.ToDictionary(l => l, l => file.Leaf("in." + l));
         file.CheckGradients(loss(file, inputs), inputs);
     }

@@ -1,0 +1,78 @@
+using StreamRec.Contracts;
+using StreamRec.Trainer.Data;
+
+namespace StreamRec.TrainerTests.Training;
+
+public class SequenceSamplerTests
+{
+    [Fact]
+    public void Every_event_after_the_first_is_a_target_once_per_epoch()
+    {
+        var log = EventLog.From(TinyMarket.Create());
+        var sampler = new SequenceSampler(log, log.Count, 7, 64, EventTypes.Default, seed: 4);
+        var batches = sampler.Epoch(2);
+        Assert.Equal(log.Count - log.Users, batches.Sum(b => b.Target.Length));
+        var firsts = Enumerable.Range(0, log.Users).Select(u => log.Item[log.EventsOf(u)[0]]);
+        var expected = log.Item.GroupBy(i => i).ToDictionary(g => g.Key, g => g.Count());
+        foreach (var first in firsts)
+            expected[first]--;
+        var targets = batches.SelectMany(b => b.Target).GroupBy(i => (int)i).ToDictionary(g => g.Key, g => g.Count());
+        Assert.Equal(expected.Where(e => e.Value > 0).OrderBy(e => e.Key), targets.OrderBy(t => t.Key));
+    }
+
+    [Fact]
+    public void No_event_at_or_after_the_end_reaches_a_batch()
+    {
+        var log = EventLog.From(TinyMarket.Create());
+        var end = log.Count / 2;
+        var sampler = new SequenceSampler(log, end, 50, 640, EventTypes.Default, seed: 4);
+        var late = new HashSet<int>(log.Item[end..]);
+        late.ExceptWith(log.Item[..end]);
+        var expected = Enumerable.Range(0, log.Users).Sum(u => Math.Max(0, log.EventsOf(u).ToArray().Count(e => e < end) - 1));
+        Assert.Equal(expected, sampler.Epoch(0).Sum(b => b.Target.Length));
+        Assert.DoesNotContain(sampler.Epoch(0).SelectMany(b => b.Item), i => late.Contains((int)i));
+    }
+
+    [Fact]
+    public void An_epoch_is_the_same_again_and_another_epoch_is_not()
+    {
+        var log = EventLog.From(TinyMarket.Create());
+        var sampler = new SequenceSampler(log, log.Count, 7, 64, EventTypes.Default, seed: 4);
+        var (first, again, other) = (sampler.Epoch(0), sampler.Epoch(0), sampler.Epoch(1));
+        Assert.Equal(first.SelectMany(b => b.Item), again.SelectMany(b => b.Item));
+        Assert.NotEqual(first.SelectMany(b => b.Item), other.SelectMany(b => b.Item));
+    }
+
+    [Fact]
+    public void A_return_is_read_but_never_a_target()
+    {
+        var types = EventTypes.Default;
+        var give = types.Find("return")!.Code;
+        var log = new EventLog(1, 3, [0, 0, 0], [0, 1, 2], [5, give, 5], [float.NaN, float.NaN, float.NaN], [1, 2_000, 3_000]);
+        var batch = Assert.Single(new SequenceSampler(log, 3, 50, 640, types, seed: 0).Epoch(0));
+        Assert.Equal([2L], batch.Target);
+        Assert.Equal([1L], batch.Asked);
+        Assert.Equal([5L, give], batch.Type);
+    }
+
+    [Fact]
+    public void Fine_tuning_without_replay_sees_only_pieces_with_new_edges()
+    {
+        var log = EventLog.From(TinyMarket.Create(eventsPerUser: 60));
+        var sampler = new SequenceSampler(log, log.Count, 10, 640, EventTypes.Default, seed: 0);
+        var all = sampler.Epoch(0).Sum(b => b.Target.Length);
+        var newest = log.Count * 9 / 10;
+        var part = sampler.Epoch(0, newest).Sum(b => b.Target.Length);
+        var replayed = sampler.Epoch(0, newest, 0.3).Sum(b => b.Target.Length);
+        Assert.InRange(part, log.Count - newest, all / 2);
+        Assert.InRange(replayed, part + 1, all - 1);
+    }
+
+    [Fact]
+    public void Strict_position_counts_only_strictly_older_events()
+    {
+        var log = new EventLog(2, 4, [0, 1, 0, 0, 0], [0, 1, 2, 3, 1], [1, 1, 1, 1, 1], new float[5], [1, 1, 5, 5, 9]);
+        Assert.Equal([0, 0, 1, 2, 3], log.Position);
+        Assert.Equal([0, 0, 1, 1, 3], log.StrictPosition);
+    }
+}
