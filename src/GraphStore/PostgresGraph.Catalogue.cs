@@ -37,18 +37,22 @@ public sealed partial class PostgresGraph
     /// Applies a stretch of users.v1. A tombstone erases the person everywhere in Postgres (see <see cref="EraseAsync"/>), each in
     /// a transaction of its own before the offset moves: an erase repeated after a crash finds nothing left to do.
     /// </summary>
-    /// <returns>Proofs of the erases, for the caller to carry on in Redis and elsewhere.</returns>
+    /// <param name="batch">The stretch.</param>
+    /// <param name="erased">Carries an erase on in Redis and elsewhere; awaited before the offset moves, repeated after a crash.</param>
+    /// <param name="cancellation">Stops before the commit.</param>
     /// <exception cref="FencedException">Another consumer owns the partition.</exception>
-    public async Task<IReadOnlyList<EraseProof>> UsersAsync(CatalogueBatch<UserRecord> batch, CancellationToken cancellation = default)
+    public async Task UsersAsync(CatalogueBatch<UserRecord> batch, Func<EraseProof, Task>? erased = null, CancellationToken cancellation = default)
     {
-        var newest = Newest(batch.Records);
-        var proofs = new List<EraseProof>();
         foreach (var record in batch.Records.Where(r => r.Record is null).DistinctBy(r => r.Id))
-            proofs.Add(await EraseAsync(record.Id, cancellation: cancellation));
-        var commands = newest.Where(r => r.Record is not null)
+        {
+            var proof = await EraseAsync(record.Id, cancellation: cancellation);
+            if (erased is not null)
+                await erased(proof);
+        }
+
+        var commands = Newest(batch.Records).Where(r => r.Record is not null)
             .Select(r => Command(UpsertUserSql, Text(r.Id), Json(r.Record!.Attributes)));
         await CommitAsync(batch, [.. commands], cancellation);
-        return proofs;
     }
 
     private Task<ApplyResult> CommitAsync<T>(CatalogueBatch<T> batch, IReadOnlyList<NpgsqlBatchCommand> commands, CancellationToken cancellation)

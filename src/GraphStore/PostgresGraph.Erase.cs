@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Npgsql;
 
 namespace StreamRec.GraphStore;
@@ -36,10 +39,23 @@ public sealed partial class PostgresGraph
             ["postgres.users"] = await DeleteAsync(connection, "delete from users where user_id = $1", userId, cancellation),
         };
         var after = withDigests ? (await DigestAsync(connection, cancellation)).ToString() : "";
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(userId)));
+        var proof = new EraseProof(userId, hash, removed, before, after, DateTimeOffset.UtcNow);
+        await RecordAsync(connection, proof, cancellation);
         await transaction.CommitAsync(cancellation);
         Log.Erased(_log, removed["postgres.interactions"], removed["postgres.edges"], before, after);
-        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(userId)));
-        return new EraseProof(userId, hash, removed, before, after, DateTimeOffset.UtcNow);
+        return proof;
+    }
+
+    private static async Task RecordAsync(NpgsqlConnection connection, EraseProof proof, CancellationToken cancellation)
+    {
+        await using var insert = new NpgsqlCommand("insert into erasures values ($1, $2, $3, $4, $5)", connection);
+        insert.Parameters.Add(Text(proof.UserHash));
+        insert.Parameters.Add(new() { Value = proof.At });
+        insert.Parameters.Add(Json(proof.Removed.ToDictionary(r => r.Key, r => r.Value.ToString(CultureInfo.InvariantCulture))));
+        insert.Parameters.Add(Text(proof.DigestBefore));
+        insert.Parameters.Add(Text(proof.DigestAfter));
+        await insert.ExecuteNonQueryAsync(cancellation);
     }
 
     private static async Task<long> DeleteAsync(NpgsqlConnection connection, string sql, string userId, CancellationToken cancellation)

@@ -56,6 +56,20 @@ public sealed partial class PostgresGraph
             throw new FencedException(topic, partition, expected);
     }
 
+    /// <summary>Moves a partition back, because its topic was made anew. Known events are recognised by their identity.</summary>
+    /// <exception cref="FencedException">Another consumer owns the partition.</exception>
+    public async Task RewindAsync(string topic, int partition, long expected, long to, CancellationToken cancellation = default)
+    {
+        await using var command = _dataSource.CreateCommand(
+            "update ingest_offsets set next_offset = $4, updated_at = now() where topic = $1 and partition = $2 and next_offset = $3");
+        command.Parameters.Add(Text(topic));
+        command.Parameters.Add(new() { Value = partition });
+        command.Parameters.Add(new() { Value = expected });
+        command.Parameters.Add(new() { Value = to });
+        if (await command.ExecuteNonQueryAsync(cancellation) == 0)
+            throw new FencedException(topic, partition, expected);
+    }
+
     /// <summary>Events set aside, by reason code, each counted once whatever was killed on the way.</summary>
     public async Task<IReadOnlyDictionary<string, long>> DeadLetterCountsAsync(CancellationToken cancellation = default)
     {

@@ -60,6 +60,9 @@ public sealed partial class RedisGraph
         return replayed;
     }
 
+    /// <summary>Sets a partition's watermark back after its topic was made anew. Histories are idempotent; trending may count the last hours twice.</summary>
+    public Task RewindAsync(int partition, long to) => Database.HashSetAsync(State(partition), "applied", to);
+
     private async Task DeleteAsync(string pattern, CancellationToken cancellation)
     {
         var escaped = pattern.Replace("[", "\\[", StringComparison.Ordinal).Replace("?", "\\?", StringComparison.Ordinal);

@@ -6,4 +6,25 @@ namespace StreamRec.Ingest;
 internal static class Metrics
 {
     public static readonly Meter Meter = new("StreamRec.Ingest");
+
+    public static readonly Counter<long> Applied =
+        Meter.CreateCounter<long>("streamrec_ingest_applied_total", description: "Events that became new rows of the graph.");
+
+    public static readonly Counter<long> Duplicates =
+        Meter.CreateCounter<long>("streamrec_ingest_duplicates_total", description: "Events the graph had already.");
+
+    public static readonly Counter<long> DeadLetters =
+        Meter.CreateCounter<long>("streamrec_ingest_dead_letters_total", description: "Records set aside, by reason.");
+
+    public static readonly Counter<long> Lost =
+        Meter.CreateCounter<long>("streamrec_ingest_lost_total", description: "Offsets the broker had dropped before they were read.");
+
+    public static readonly Counter<long> Fenced =
+        Meter.CreateCounter<long>("streamrec_ingest_fenced_total", description: "Batches refused because another consumer owns the partition.");
+
+    public static readonly Histogram<double> BatchSeconds =
+        Meter.CreateHistogram<double>("streamrec_ingest_batch_seconds", "s", "From a batch's first wait for Postgres to its commit.");
+
+    public static readonly Histogram<long> BatchEvents =
+        Meter.CreateHistogram<long>("streamrec_ingest_batch_events", "{event}", "Events per transaction.");
 }

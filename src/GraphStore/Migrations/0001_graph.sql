@@ -86,6 +86,15 @@ create table dead_letter_counts (
 create table graph_epoch (epoch bigint not null);
 insert into graph_epoch values (0);
 
+-- Proofs of erasure. Nothing of the person but a hash of the id, which only who knows the id can check.
+create table erasures (
+    user_hash     text not null,
+    erased_at     timestamptz not null,
+    removed       jsonb not null,
+    digest_before text not null,
+    digest_after  text not null
+);
+
 -- Moves a partition's offset, or stops the transaction: SR001 when another consumer has moved it (a fenced zombie),
 -- SR002 when the caller's cached keys are older than an erase. The shared lock keeps erases out until the commit.
 create function ingest_advance(a_topic text, a_partition integer, a_expected bigint, a_next bigint, a_epoch bigint) returns void

@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Logging;
+using StreamRec.Contracts;
+using StreamRec.GraphStore;
+
+namespace StreamRec.Ingest;
+
+/// <summary>
+/// Reads interactions.v1, items.v1 and users.v1 into the graph. Effectively once: an event's effect and the offset behind it are
+/// one Postgres transaction; Redis follows by watermark; what cannot be decoded is on deadletters.v1 before its offset moves.
+/// Several processes share the partitions as one consumer group.
+/// </summary>
+public sealed class IngestWorker
+{
+    private readonly IngestOptions _options;
+    private readonly PostgresGraph _postgres;
+    private readonly RedisGraph _redis;
+    private readonly EventTypes _types;
+    private readonly ILoggerFactory _loggers;
+
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    public IngestWorker(IngestOptions options, PostgresGraph postgres, RedisGraph redis, EventTypes types, ILoggerFactory loggers)
+    {
+        options.Check();
+        (_options, _postgres, _redis, _types, _loggers) = (options, postgres, redis, types, loggers);
+    }
+
+    /// <summary>Counters of this worker, live.</summary>
+    public IngestStats Stats { get; } = new();
+
+    /// <summary>
+    /// Runs until cancelled, then applies what is decoded (up to <see cref="IngestOptions.DrainTimeout"/>) and leaves the group.
+    /// Outages of Postgres, Redis and Kafka are waited out; an error that waiting cannot mend is thrown.
+    /// </summary>
+    public async Task RunAsync(CancellationToken cancellation = default)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var deadLetters = new DeadLetterWriter(_options, _loggers.CreateLogger<DeadLetterWriter>());
+        using var interactions = new InteractionConsumer(_options, _postgres, _redis, deadLetters, _types, Stats, _loggers);
+        using var catalogue = new CatalogueConsumer(_options, _postgres, _redis, deadLetters, Stats, _loggers);
+
+        // Threads of their own: the Kafka client's poll blocks.
+        var loops = new List<Task> { Start(interactions.Run), Start(catalogue.Run) };
+        await Task.WhenAny(loops);
+        await stop.CancelAsync();
+        await Task.WhenAll(loops);
+
+        Task Start(Action<CancellationToken> loop) =>
+            Task.Factory.StartNew(() => loop(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+}

@@ -1,0 +1,42 @@
+using Confluent.Kafka;
+
+namespace StreamRec.Ingest;
+
+/// <summary>librdkafka settings with the reasons for those that are not defaults.</summary>
+internal static class KafkaSettings
+{
+    public static ConsumerConfig Consumer(IngestOptions options, string group) => Extended(options, new ConsumerConfig
+    {
+        BootstrapServers = options.BootstrapServers,
+        GroupId = group,
+        AutoOffsetReset = AutoOffsetReset.Earliest, // offsets come from Postgres; what the broker no longer has is found by the gap it leaves
+        EnableAutoOffsetStore = false, // stored after the commit in Postgres, for lag tools only
+        EnableAutoCommit = true,
+        AutoCommitIntervalMs = 2000,
+        SessionTimeoutMs = (int)options.SessionTimeout.TotalMilliseconds,
+        HeartbeatIntervalMs = Math.Max(100, (int)options.SessionTimeout.TotalMilliseconds / 4),
+        FetchWaitMaxMs = 100,
+        QueuedMinMessages = 20_000, // what a pause throws away and fetches again
+        QueuedMaxMessagesKbytes = 32 * 1024, // bounds memory under a backlog
+        ConsumeResultFields = "headers",
+    });
+
+    public static ProducerConfig Producer(IngestOptions options) => Extended(options, new ProducerConfig
+    {
+        BootstrapServers = options.BootstrapServers,
+        Acks = Acks.All,
+        EnableIdempotence = true,
+        LingerMs = 2,
+        MessageTimeoutMs = 30_000,
+    });
+
+    public static AdminClientConfig Admin(IngestOptions options) => Extended(options, new AdminClientConfig { BootstrapServers = options.BootstrapServers });
+
+    private static T Extended<T>(IngestOptions options, T config)
+        where T : ClientConfig
+    {
+        foreach (var (key, value) in options.Kafka)
+            config.Set(key, value);
+        return config;
+    }
+}

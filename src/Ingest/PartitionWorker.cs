@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+using StreamRec.GraphStore;
+
+namespace StreamRec.Ingest;
+
+/// <summary>
+/// Applies one partition's batches in order: dead letters out, transaction, Redis. Redis works on one batch while Postgres works
+/// on the next. Ends when its buffer is completed, when it is fenced (<see cref="FencedException"/>) or cancelled.
+/// </summary>
+internal sealed class PartitionWorker : IAsyncDisposable
+{
+    private readonly PostgresGraph _postgres;
+    private readonly DeadLetterWriter _deadLetters;
+    private readonly RedisFollower _redis;
+    private readonly IngestStats _stats;
+    private readonly Action<TopicPartitionOffset> _committed;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _cancel = new();
+    private long _applied;
+
+    public PartitionWorker(
+        PartitionBuffer buffer, long next, PostgresGraph postgres, RedisGraph redis, DeadLetterWriter deadLetters, IngestStats stats,
+        Action<TopicPartitionOffset> committed, ILogger log)
+    {
+        (Buffer, _postgres, _deadLetters, _stats, _committed, _log, _applied) = (buffer, postgres, deadLetters, stats, committed, log, next);
+        _redis = new RedisFollower(redis, postgres, buffer.Partition.Partition, log);
+        Completion = Task.Run(RunAsync);
+    }
+
+    public PartitionBuffer Buffer { get; }
+
+    /// <summary>The offset after the last committed batch.</summary>
+    public long Applied => Volatile.Read(ref _applied);
+
+    public bool RedisInStep => _redis.InStep;
+
+    public Task Completion { get; }
+
+    /// <summary>Lets the batch in work finish and drops the rest; what is not committed is read again by the next owner.</summary>
+    public async Task StopAsync(bool drop, TimeSpan patience)
+    {
+        Buffer.Complete(drop);
+        try
+        {
+            await Completion.WaitAsync(patience);
+        }
+        catch (TimeoutException)
+        {
+            Log.NotDrained(_log, patience.TotalSeconds);
+        }
+        catch (Exception e) when (e is FencedException or OperationCanceledException)
+        {
+            // The partition is not ours any more, or we are being cancelled: either way there is nothing to save.
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cancel.CancelAsync();
+        try
+        {
+            await Completion;
+        }
+        catch (Exception e) when (e is OperationCanceledException or FencedException)
+        {
+            // Seen by whoever stopped the worker.
+        }
+
+        await _redis.DisposeAsync();
+        Buffer.Dispose();
+        _cancel.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        var token = _cancel.Token;
+        await _redis.StartAsync(_applied);
+        var redis = Task.CompletedTask;
+        while (await Buffer.TakeAsync(token) is { } batch)
+        {
+            var rows = await ApplyAsync(batch, token);
+            var (expected, next) = (batch.Graph.ExpectedOffset, batch.Graph.NextOffset);
+            Buffer.Return(batch);
+            await redis;
+            redis = _redis.OfferAsync(expected, next, rows);
+        }
+
+        await redis;
+    }
+
+    private async Task<IReadOnlyList<LoggedInteraction>> ApplyAsync(IngestBatch batch, CancellationToken token)
+    {
+        var graph = batch.Graph;
+        var started = Stopwatch.GetTimestamp();
+        if (batch.LostFrom >= 0)
+        {
+            await _postgres.SkipLostAsync(graph.Topic, graph.Partition, batch.LostFrom, graph.ExpectedOffset, token);
+            _stats.AddLost(graph.ExpectedOffset - batch.LostFrom);
+            Log.InputLost(_log, graph.ExpectedOffset - batch.LostFrom, graph.Topic, graph.Partition, graph.ExpectedOffset, batch.LostFrom);
+        }
+
+        await _deadLetters.WriteAsync(batch.SetAside, token);
+        var result = await _postgres.ApplyAsync(graph, token);
+        Volatile.Write(ref _applied, graph.NextOffset);
+        _stats.AddBatch(result.Applied, result.Duplicates);
+        _stats.AddDeadLetters(graph.DeadLetters);
+        Metrics.BatchEvents.Record(graph.Events.Count);
+        Metrics.BatchSeconds.Record(Stopwatch.GetElapsedTime(started).TotalSeconds);
+        _committed(new TopicPartitionOffset(Buffer.Partition, graph.NextOffset));
+        return Fresh(graph, result);
+    }
+
+    private static List<LoggedInteraction> Fresh(InteractionBatch graph, in ApplyResult result)
+    {
+        var rows = new List<LoggedInteraction>(graph.Events.Count);
+        for (var i = 0; i < graph.Events.Count; i++)
+        {
+            if (result.Fresh is null || result.Fresh.Contains(graph.Offsets[i]))
+                rows.Add(new LoggedInteraction(graph.Offsets[i], graph.Events[i]));
+        }
+
+        return rows;
+    }
+}
