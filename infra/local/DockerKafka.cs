@@ -1,29 +1,33 @@
 using System.Diagnostics;
+using System.Globalization;
+using DotNet.Testcontainers.Builders;
+using DotNet.Testcontainers.Containers;
 
 namespace StreamRec.Local;
 
-/// <summary>Apache Kafka's official image as one container on a loopback port, where a Docker engine answers.</summary>
+/// <summary>
+/// Apache Kafka's official image as one container on a loopback port, where a Docker engine answers. Compiled only where the package feed
+/// has Testcontainers, whose resource reaper also removes the container of a killed run.
+/// </summary>
 internal sealed class DockerKafka : KafkaBroker
 {
-    /// <summary>Same version as infra/compose.yaml; a test compares them.</summary>
-    internal const string Image = "apache/kafka:4.1.0";
+    /// <summary>Same as in infra/compose.yaml.</summary>
+    private const string Image = "apache/kafka:4.1.0";
 
-    private readonly RunFolder _folder;
     private readonly LocalServersOptions _options;
-    private readonly string _docker;
-    private readonly string _container;
+    private readonly IContainer _container;
     private readonly int _port;
 
-    private DockerKafka(RunFolder folder, LocalServersOptions options, string docker, string container, int port)
+    private DockerKafka(LocalServersOptions options, IContainer container, int port)
     {
-        (_folder, _options, _docker, _container, _port) = (folder, options, docker, container, port);
+        (_options, _container, _port) = (options, container, port);
     }
 
     public override string Bootstrap => $"127.0.0.1:{_port}";
 
     public override string Kind => $"{Image} in Docker";
 
-    /// <summary>Whether a Docker engine answers: the client alone does not help.</summary>
+    /// <summary>Whether a Docker engine answers: the client program alone does not help.</summary>
     public static async Task<bool> IsAvailableAsync(CancellationToken ct)
     {
         if (Programs.Find("docker") is not { } docker)
@@ -40,48 +44,48 @@ internal sealed class DockerKafka : KafkaBroker
         }
     }
 
-    public static Task<KafkaBroker> StartAsync(RunFolder folder, LocalServersOptions options, CancellationToken ct) =>
-        Health.OnFreePortAsync<KafkaBroker>(
-            port => StartOnPortAsync(folder, options, port, ct), port => options.Log.PortTaken(port, "kafka"));
+    public static Task<KafkaBroker> StartAsync(LocalServersOptions options, CancellationToken ct) =>
+        Health.OnFreePortAsync(port => StartOnPortAsync(options, port, ct), port => options.Log.PortTaken(port, "kafka"));
 
-    public override Task KillAsync() => DockerAsync(_docker, ["kill", _container], CancellationToken.None);
+    public override async Task KillAsync()
+    {
+        string docker = Programs.Require(Programs.Find("docker"), "docker", "docker-cli");
+        (int exit, string output) = await Programs.RunAsync([docker, "kill", _container.Id], null, CancellationToken.None);
+        if (exit != 0)
+            throw new LocalServerException($"docker kill {_container.Id} failed (exit code {exit}): {output}");
+    }
 
+    /// <summary>The same container again: its port is fixed and its layer keeps the log.</summary>
     public override async Task RestartAsync(CancellationToken ct)
     {
-        await DockerAsync(_docker, ["start", _container], ct);
+        await _container.StopAsync(ct);
+        await _container.StartAsync(ct);
         await ReadyAsync(_options, _port, ct);
     }
 
-    public override async Task StopAsync()
-    {
-        await DockerAsync(_docker, ["rm", "-f", "-v", _container], CancellationToken.None);
-        _folder.RemoveContainer(_container);
-    }
+    public override async Task StopAsync() => await _container.DisposeAsync();
 
-    private static async Task<KafkaBroker> StartOnPortAsync(RunFolder folder, LocalServersOptions options, int port, CancellationToken ct)
+    private static async Task<KafkaBroker> StartOnPortAsync(LocalServersOptions options, int port, CancellationToken ct)
     {
         long start = Stopwatch.GetTimestamp();
-        string docker = Programs.Find("docker")!, container = $"streamrec-{Path.GetFileName(folder.Path)}-{port}";
-        folder.WriteContainer(container);
-        List<string> arguments = ["run", "-d", "--name", container, "-p", $"127.0.0.1:{port}:{port}"];
-        foreach ((string key, string value) in Settings(options, port))
-            arguments.AddRange(["-e", $"{key}={value}"]);
-        arguments.Add(Image);
-        options.Log.ServerStarts("Kafka", port, $"docker run {Image}");
-        var broker = new DockerKafka(folder, options, docker, container, port);
+        IContainer container = new ContainerBuilder(Image)
+            .WithPortBinding(port, port)
+            .WithEnvironment(Settings(options, port))
+            .Build();
+        options.Log.ServerStarts("Kafka", port, $"container of {Image}");
         try
         {
-            await DockerAsync(docker, arguments, ct);
+            await container.StartAsync(ct);
             await ReadyAsync(options, port, ct);
         }
         catch
         {
-            await broker.StopAsync();
+            await container.DisposeAsync();
             throw;
         }
 
-        options.Log.ServerReady("Kafka", broker.Bootstrap, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        return broker;
+        options.Log.ServerReady("Kafka", $"127.0.0.1:{port}", Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return new DockerKafka(options, container, port);
     }
 
     private static Task ReadyAsync(LocalServersOptions options, int port, CancellationToken ct) =>
@@ -94,8 +98,8 @@ internal sealed class DockerKafka : KafkaBroker
         {
             ["KAFKA_NODE_ID"] = "1",
             ["KAFKA_PROCESS_ROLES"] = "broker,controller",
-            ["KAFKA_LISTENERS"] = $"PLAINTEXT://:{port},CONTROLLER://:9093",
-            ["KAFKA_ADVERTISED_LISTENERS"] = $"PLAINTEXT://127.0.0.1:{port}",
+            ["KAFKA_LISTENERS"] = string.Create(CultureInfo.InvariantCulture, $"PLAINTEXT://:{port},CONTROLLER://:9093"),
+            ["KAFKA_ADVERTISED_LISTENERS"] = string.Create(CultureInfo.InvariantCulture, $"PLAINTEXT://127.0.0.1:{port}"),
             ["KAFKA_CONTROLLER_LISTENER_NAMES"] = "CONTROLLER",
             ["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"] = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             ["KAFKA_CONTROLLER_QUORUM_VOTERS"] = "1@localhost:9093",
@@ -109,12 +113,5 @@ internal sealed class DockerKafka : KafkaBroker
         foreach ((string key, string value) in options.KafkaSettings)
             settings["KAFKA_" + key.ToUpperInvariant().Replace('.', '_')] = value;
         return settings;
-    }
-
-    private static async Task DockerAsync(string docker, List<string> arguments, CancellationToken ct)
-    {
-        (int exit, string output) = await Programs.RunAsync([docker, .. arguments], null, ct);
-        if (exit != 0)
-            throw new LocalServerException($"docker {arguments[0]} failed (exit code {exit}): {output}");
     }
 }

@@ -28,8 +28,10 @@ internal abstract class KafkaBroker
         string? external = Environment.GetEnvironmentVariable(LocalServers.KafkaVariable);
         if (options.UseExternal && !string.IsNullOrEmpty(external))
             return await ExternalKafka.ConnectAsync(external, options, ct);
+#if TESTCONTAINERS
         if (await DockerKafka.IsAvailableAsync(ct))
-            return await DockerKafka.StartAsync(folder, options, ct);
+            return await DockerKafka.StartAsync(options, ct);
+#endif
         string? home = Environment.GetEnvironmentVariable(LocalServers.KafkaHomeVariable);
         if (!string.IsNullOrEmpty(home))
             return await JavaKafka.StartAsync(folder, options, home, ct);

@@ -77,11 +77,6 @@ internal sealed class RunFolder : IDisposable
 
     public void RemovePid(string server) => File.Delete(In(server + ".pid"));
 
-    /// <summary>A container that runs for us, so that a later start can remove it.</summary>
-    public void WriteContainer(string name) => File.WriteAllText(In(name + ".container"), name);
-
-    public void RemoveContainer(string name) => File.Delete(In(name + ".container"));
-
     public string LogTail(string server)
     {
         string file = LogFile(server);
@@ -144,14 +139,6 @@ internal sealed class RunFolder : IDisposable
             string server = System.IO.Path.GetFileNameWithoutExtension(file);
             if (JsonSerializer.Deserialize<ProcessIdentity>(await File.ReadAllTextAsync(file, ct)) is { } identity)
                 await EndAsync(server, identity, ct);
-            File.Delete(file);
-        }
-
-        foreach (string file in Directory.GetFiles(Path, "*.container"))
-        {
-            string name = await File.ReadAllTextAsync(file, ct);
-            if (Programs.Find("docker") is { } docker)
-                await Programs.RunAsync([docker, "rm", "-f", "-v", name], null, ct);
             File.Delete(file);
         }
     }
