@@ -1,0 +1,113 @@
+using Spectre.Console;
+using Spectre.Console.Rendering;
+using StreamRec.Model;
+using StreamRec.Scorer;
+using static StreamRec.Demo.Glyphs;
+
+namespace StreamRec.Demo;
+
+/// <summary>What a demo ends with: what went in, what became of it, what was learned, how good and how fast the lists were.</summary>
+internal static class Summary
+{
+    public static IRenderable Build(DemoResult r) => new Rows(
+        new Rule($"[bold {Accent}]StreamRec demo[/] [{Label}]{r.Dataset.EscapeMarkup()} at {r.Speed.EscapeMarkup()}, {Clock(r.Wall)} in all[/]") { Justification = Justify.Left, Style = Style.Parse("grey37") },
+        Accounts(r), Models(r), Accuracy(r), Lists(r), Verdict(r));
+
+    private static Table Accounts(DemoResult r)
+    {
+        var table = Start("events", "counted", "in the input", "");
+        Row(table, "produced", r.Outcome.Produced, null);
+        Row(table, "applied to the graph", r.Outcome.Applied, r.Expected.Applied);
+        Row(table, "duplicates, not applied again", r.Outcome.Duplicates, r.Expected.Duplicates);
+        foreach (var reason in r.Outcome.DeadLetters.Keys.Union(r.Expected.DeadLetters.Keys).Order(StringComparer.Ordinal))
+            Row(table, $"dead letters: {reason.EscapeMarkup()}", r.Outcome.DeadLetters.GetValueOrDefault(reason), r.Expected.DeadLetters.GetValueOrDefault(reason));
+        table.AddRow($"[{Label}]graph digest[/]", r.Outcome.Digest, r.Interrupted ? "" : r.Expected.Digest, r.Interrupted ? "" : Mark(r.Outcome.Digest == r.Expected.Digest));
+        table.Caption = new TableTitle($"[{Dim}]{Count(r.Graph.Users)} users, {Count(r.Graph.Items)} items, {Count(r.Graph.Edges)} edges in the graph[/]");
+        return table;
+
+        void Row(Table to, string name, long counted, long? wanted) => to.AddRow(
+            new Markup($"[{Label}]{name}[/]"), new Markup(Count(counted)).RightJustified(), new Markup(wanted is null || r.Interrupted ? "" : Count(wanted.Value)).RightJustified(),
+            new Markup(wanted is null || r.Interrupted ? "" : Mark(counted == wanted)));
+    }
+
+    private static Table Models(DemoResult r)
+    {
+        var table = Start("training run", "why", "took", "holdout HR@10", "NDCG@10", "became");
+        foreach (var run in r.Runs)
+        {
+            var model = r.Models.FirstOrDefault(m => m.Version == run.Version);
+            var metrics = model?.Metrics ?? run.Metrics;
+            var took = run is { StartedAt: { } start, EndedAt: { } end } ? Clock(end - start) : "";
+            table.AddRow(
+                new Markup(run.Version is { } v ? $"[bold {Training}]v{v}[/]" : "–"), new Markup($"[{Label}]{run.Reason.EscapeMarkup()}[/]"), new Markup(took).RightJustified(),
+                Metric(metrics, "hr_10"), Metric(metrics, "ndcg_10"),
+                new Markup(model?.Status == ModelStatus.Champion ? $"[{Served}]champion[/]" : $"{model?.Status ?? run.Status}{(run.Error is { Length: > 0 } e ? $" [{Dim}]{Cut(e, 60)}[/]" : "")}"));
+        }
+
+        if (r.Runs.Count == 0)
+            table.AddRow($"[{Dim}]none[/]");
+        return table;
+
+        static Markup Metric(IReadOnlyDictionary<string, double> metrics, string name) =>
+            new Markup(metrics.TryGetValue(name, out var value) ? Glyphs.Metric(value) : "–").RightJustified();
+    }
+
+    private static Table Accuracy(DemoResult r)
+    {
+        var table = Start("next-event accuracy", "events", "HR@10", "HR@20", "NDCG@10", "MRR@20", "popularity HR@10", "gain");
+        foreach (var m in r.Prequential.ByModel)
+            Row(m.Version == 0 ? $"[{Label}]lists before any model[/]" : $"[{Label}]lists by model[/] [{Training}]v{m.Version}[/]", m.Served, m.Popularity);
+        if (r.AfterFirstModel is { } after)
+            Row("[bold]after the first promotion[/]", after.Served, after.Popularity);
+        Row("[bold]all[/]", r.Prequential.Served, r.Prequential.Popularity);
+        var outside = $"seen from outside: HR@10 {Glyphs.Metric(r.Outside.Hr10)} on {Count(r.Outside.Events)} events";
+        if (r.Outside.Share is { } share)
+        {
+            outside += $"; of events people chose {Glyphs.Metric(r.Outside.ChosenHr10)}, achievable {Glyphs.Metric(r.Outside.AchievableHr10)}"
+                + $" (the oracle had {Glyphs.Metric(r.Outside.OracleHr10)}): {share:0 %} of it reached";
+        }
+
+        table.Caption = new TableTitle($"[{Dim}]{outside}[/]");
+        return table;
+
+        void Row(string name, PrequentialMetrics served, PrequentialMetrics popularity) => table.AddRow(
+            new Markup(name), Right(Count(served.N)), Right($"[{Served}]{Glyphs.Metric(served.Hr10)}[/]"), Right(Glyphs.Metric(served.Hr20)), Right(Glyphs.Metric(served.Ndcg10)),
+            Right(Glyphs.Metric(served.Mrr20)), Right($"[{Popularity}]{Glyphs.Metric(popularity.Hr10)}[/]"), Right(popularity.Hr10 > 0 ? $"{served.Hr10 / popularity.Hr10:0.0} ×" : "–"));
+
+        static Markup Right(string text) => new Markup(text).RightJustified();
+    }
+
+    private static Table Lists(DemoResult r)
+    {
+        var table = Start("lists", "count", "p50", "p95", "p99");
+        Row("event → list", r.EventToList.Count, r.EventToList);
+        Row($"request → list ({Count(r.RequestsAnswered)} of {Count(r.RequestsAsked)} answered)", r.RequestToList.Count, r.RequestToList);
+        table.Caption = new TableTitle(
+            $"[{Dim}]{Count(r.ListsInTopic)} lists on the topic, an outside consumer read {Count(r.ListsSeenOutside)}; {Rate(r.IngestPerSecond)} events/s and {Rate(r.ListsPerSecond)} lists/s "
+            + $"over {Clock(r.Busy)}{(r.HeldForTraining > TimeSpan.FromSeconds(1) ? $", and {Clock(r.HeldForTraining)} standing still for training" : "")}[/]");
+        return table;
+
+        void Row(string name, long count, Contracts.LatencySummary l) => table.AddRow(
+            new Markup($"[{Label}]{name}[/]"), new Markup(Count(count)).RightJustified(), new Markup(Milliseconds(l.P50)).RightJustified(),
+            new Markup(Milliseconds(l.P95)).RightJustified(), new Markup(Milliseconds(l.P99)).RightJustified());
+    }
+
+    private static Rows Verdict(DemoResult r)
+    {
+        if (r.Interrupted)
+            return new Rows(new Markup($"[{Popularity}]■[/] interrupted: these are the numbers so far; what was on its way is not in them"));
+        if (r.Faults.Count == 0)
+            return new Rows(new Markup($"[bold {Served}]✓ every event is accounted for: {Count(r.Outcome.Produced)} produced = {Count(r.Outcome.Applied)} applied + {Count(r.Outcome.Duplicates)} duplicates + {Count(r.Outcome.DeadLetterTotal)} dead letters[/]"));
+        return new Rows(r.Faults.Select(f => new Markup($"[bold {Bad}]✗ {f.EscapeMarkup()}[/]")));
+    }
+
+    private static string Mark(bool ok) => ok ? $"[{Served}]✓[/]" : $"[{Bad}]✗[/]";
+
+    private static Table Start(params string[] columns)
+    {
+        var table = new Table { Border = TableBorder.Simple, BorderStyle = Style.Parse("grey37"), Expand = false };
+        foreach (var column in columns)
+            table.AddColumn(new TableColumn($"[{Dim}]{column}[/]") { NoWrap = true });
+        return table;
+    }
+}
