@@ -36,7 +36,6 @@ public sealed class RoleHost : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly Connections _connections;
     private readonly PrometheusMetrics _metrics;
-    private readonly LiveRates _rates = new(TimeProvider.System);
 
     private RoleHost(Settings settings, RoleSet roles, Connections connections, WebApplication app, PrometheusMetrics metrics, ILoggerFactory loggers)
     {
@@ -102,10 +101,9 @@ public sealed class RoleHost : IAsyncDisposable
     {
         if (Ingest is null && Scorer is null)
             return null;
-        var applied = Ingest?.Stats.Applied ?? Scorer!.Stats.Applied;
         var latency = Scorer?.Stats.EventToList;
         return new LiveStatus(
-            _rates.PerSecond(applied), Ingest?.Stats.Lag ?? Scorer!.Stats.Lag, Ingest?.Stats.DeadLetters.Values.Sum() ?? 0, Scorer?.Stats.Lists ?? 0,
+            Ingest?.Stats.PerSecond ?? 0, Ingest?.Stats.Lag ?? Scorer!.Stats.Lag, Ingest?.Stats.DeadLetterTotal ?? 0, Scorer?.Stats.Lists ?? 0,
             latency is { Count: > 0 } ? new LatencyStatus(latency.QuantileMs(0.5), latency.QuantileMs(0.99)) : null,
             [.. (Scorer?.Stats.Prequential.Windows ?? []).Select(w => new HitRatePoint(w.EventsEnd, w.Served.Hr10, w.Popularity.Hr10))]);
     }
@@ -215,6 +213,6 @@ public sealed class RoleHost : IAsyncDisposable
         RequestTraining = (fineTune, by, ct) => StreamRec.Roles.Triggers.RequestAsync(_connections.Registry, Bus, "asked for", fineTune, by, ct),
         ChampionChanged = (from, to, by, ct) => Bus.Publish<ModelPromoted>(new(to, by), ct),
         Live = Live,
-        Unhealthy = () => Completion.IsFaulted ? Completion.Exception!.InnerException!.Message : null,
+        Unhealthy = () => Completion.IsFaulted ? Completion.Exception!.InnerException!.Message : Ingest is { Stats.Healthy: false } ? Ingest.Stats.LastError ?? $"{Ingest.Stats.Lost} events were lost: the broker dropped them before they were read" : null,
     };
 }

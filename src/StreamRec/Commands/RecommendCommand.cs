@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Confluent.Kafka;
+using Spectre.Console;
+using StreamRec.Contracts;
+
+namespace StreamRec.Commands;
+
+/// <summary><c>recommend USER</c>: sends a request the way a product service does and prints the list that answers it.</summary>
+internal static class RecommendCommand
+{
+    private static readonly Option<int> K = new("--k") { Description = "Length of the list, 1..500.", DefaultValueFactory = _ => 10 };
+    private static readonly Option<bool> Explain = new("--explain") { Description = "Show channel and reason of each item." };
+    private static readonly Option<int> TimeoutSeconds = new("--timeout") { Description = "Seconds to wait for the answer.", DefaultValueFactory = _ => 10 };
+
+    public static Command Create()
+    {
+        var user = new Argument<string>("user") { Description = "User id." };
+        var command = new Command("recommend", "Ask for one user's list over the topics.") { user, K, Explain, TimeoutSeconds, CommandContext.Json };
+        command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (settings, stores) =>
+        {
+            var list = await AskAsync(settings, parsed.GetValue(user)!, parsed.GetValue(K), TimeSpan.FromSeconds(parsed.GetValue(TimeoutSeconds)), ct);
+            if (list is null)
+                return CommandContext.Fail($"no answer within {parsed.GetValue(TimeoutSeconds)} s (--timeout); is a scorer running?");
+            if (parsed.GetValue(CommandContext.Json))
+                System.Console.WriteLine(JsonSerializer.Serialize(list, WireJson.Default.RecommendationList));
+            else
+                await PrintAsync(list, stores, parsed.GetValue(Explain), ct);
+            return 0;
+        }, ct));
+        return command;
+    }
+
+    private static async Task<RecommendationList?> AskAsync(Settings settings, string user, int k, TimeSpan timeout, CancellationToken ct)
+    {
+        var topics = settings.Topics;
+        var bootstrap = settings.Kafka.BootstrapServers ?? throw new SettingsException("kafka.bootstrapServers is not set and no servers of 'streamrec up' are running");
+        var request = new RecommendationRequest { RequestId = Guid.CreateVersion7().ToString(), UserId = user, K = k, Surface = "cli" };
+        using var consumer = new ConsumerBuilder<string, byte[]>(new ConsumerConfig
+        {
+            BootstrapServers = bootstrap,
+            GroupId = $"streamrec-cli-{request.RequestId}",
+            EnableAutoCommit = false,
+        }).Build();
+        using var producer = new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = bootstrap }).Build();
+
+        // The answer lands where the request's key hashes to; reading every partition from its end needs no such knowledge.
+        var partitions = topics.All.Single(t => t.Name == topics.Recommendations).Partitions;
+        consumer.Assign(Enumerable.Range(0, partitions).Select(p =>
+        {
+            var partition = new TopicPartition(topics.Recommendations, p);
+            return new TopicPartitionOffset(partition, consumer.QueryWatermarkOffsets(partition, timeout).High);
+        }));
+        var message = new Message<string, byte[]> { Key = user, Value = JsonSerializer.SerializeToUtf8Bytes(request, WireJson.Default.RecommendationRequest) };
+        await producer.ProduceAsync(topics.Requests, message, ct);
+        var until = DateTime.UtcNow + timeout;
+        while (DateTime.UtcNow < until)
+        {
+            ct.ThrowIfCancellationRequested();
+            if (consumer.Consume(TimeSpan.FromMilliseconds(200)) is not { Message.Value: { } value })
+                continue;
+            var list = JsonSerializer.Deserialize(value, WireJson.Default.RecommendationList);
+            if (list?.RequestId == request.RequestId)
+                return list;
+        }
+
+        return null;
+    }
+
+    private static async Task PrintAsync(RecommendationList list, Connections stores, bool explain, CancellationToken ct)
+    {
+        System.Console.WriteLine($"model {list.ModelVersion}, {list.Items.Count} items for {list.UserId}");
+        var table = new Table().AddColumns("rank", "item", "title", "score");
+        if (explain)
+            table.AddColumns("channel", "reason");
+        foreach (var item in list.Items)
+        {
+            var title = (await stores.Graph.ItemAsync(item.ItemId, ct))?.Title ?? "";
+            List<string> row = [item.Rank.ToString(CultureInfo.InvariantCulture), item.ItemId, title, item.Score.ToString("0.000", CultureInfo.InvariantCulture)];
+            if (explain)
+                row.AddRange([item.Channel, item.Reason]);
+            table.AddRow([.. row.Select(cell => new Markup(Markup.Escape(cell)))]);
+        }
+
+        AnsiConsole.Write(table);
+    }
+}

@@ -1,0 +1,10 @@
+using StreamRec.Local;
+using StreamRec.Sources;
+
+namespace StreamRec;
+
+/// <summary>Errors a user can mend, told in one line; everything else keeps its stack trace because it is ours to mend.</summary>
+internal static class ExpectedErrors
+{
+    public static bool IsExpected(Exception e) => e is SettingsException or SourceException or LocalServerException;
+}
