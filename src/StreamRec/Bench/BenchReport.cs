@@ -1,0 +1,17 @@
+using System.Text.Json;
+using StreamRec.Console;
+
+namespace StreamRec.Bench;
+
+/// <summary>The JSON of <c>bench --report</c>: <c>{machine, results:[{name, value, unit, limit_value, ratio, how}]}</c>.</summary>
+internal static class BenchReport
+{
+    private static readonly JsonSerializerOptions Indented = new(ConsoleJson.Options) { WriteIndented = true };
+
+    public static Task WriteAsync(string file, IReadOnlyList<BenchResult> results, CancellationToken ct)
+    {
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30);
+        var machine = $"{Environment.ProcessorCount} cores, {memory} GiB, {System.Runtime.InteropServices.RuntimeInformation.OSDescription}";
+        return File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { machine, results }, Indented), ct);
+    }
+}
