@@ -18,7 +18,7 @@ internal static class BenchCommand
         {
             IReadOnlyList<BenchResult> results = [];
             await AnsiConsole.Status().StartAsync("measuring", async status =>
-                results = await Task.Run(() => GraphBench.Run(step => status.Status(Markup.Escape(step)), ct), ct));
+                results = await Task.Run(() => new GraphBench(step => status.Status(Markup.Escape(step))).Run(ct), ct));
             var table = new Table().AddColumns("name", "value", "unit", "limit", "ratio", "how");
             foreach (var r in results)
                 table.AddRow(r.Name, Number(r.Value), r.Unit, r.LimitValue is { } limit ? Number(limit) : "–", r.Ratio is { } ratio ? Number(ratio) : "–", Markup.Escape(r.How));
