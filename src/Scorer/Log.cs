@@ -11,8 +11,8 @@ internal static partial class Log
     [LoggerMessage(2001, LogLevel.Information, "scorer {Group} stopped: {Lists} lists, {Applied} events applied")]
     public static partial void Stopped(this ILogger logger, string group, long lists, long applied);
 
-    [LoggerMessage(2002, LogLevel.Information, "{Topic} [{Partition}] assigned: reads from {Start}, scores from {ScoreFrom}, applies from {Watermark}")]
-    public static partial void Assigned(this ILogger logger, string topic, int partition, long start, long scoreFrom, long watermark);
+    [LoggerMessage(2002, LogLevel.Debug, "{Topic} [{Partition}] assigned: reads from {Start}, scores from {ScoreFrom}, applies from {Watermark}")]
+    public static partial void ReadsFrom(this ILogger logger, string topic, int partition, long start, long scoreFrom, long watermark);
 
     [LoggerMessage(2003, LogLevel.Information, "partitions revoked: {Count}; progress committed")]
     public static partial void Revoked(this ILogger logger, int count);
@@ -46,4 +46,7 @@ internal static partial class Log
 
     [LoggerMessage(2013, LogLevel.Information, "seen items are {Rule} from now on (share of repeats {Share:P1} of {Events} events)")]
     public static partial void SeenRuleChanged(this ILogger logger, string rule, double share, long events);
+
+    [LoggerMessage(2014, LogLevel.Information, "partitions assigned: {Count}")]
+    public static partial void Assigned(this ILogger logger, int count);
 }

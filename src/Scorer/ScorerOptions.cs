@@ -44,6 +44,9 @@ public sealed record ScorerOptions
     /// <summary>How often consumed offsets are committed (acknowledged lists only). Default 1 s: what a crash makes the next instance score again.</summary>
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long the group waits for a silent instance before its partitions move, 6 s..5 min. Default 10 s. Shorter fails over sooner, but also after a short stall.</summary>
+    public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How often the registry is asked for its champion. Default 1 s.</summary>
     public TimeSpan ModelPoll { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -80,6 +83,7 @@ public sealed record ScorerOptions
         Check(ListLength is >= 1 and <= MaxK, nameof(ListLength), ListLength, $"1..{MaxK}");
         Check(Debounce >= TimeSpan.Zero && Debounce <= TimeSpan.FromSeconds(10), nameof(Debounce), Debounce, "0..10 s");
         Check(CommitInterval > TimeSpan.Zero && CommitInterval <= TimeSpan.FromMinutes(5), nameof(CommitInterval), CommitInterval, "up to 5 min");
+        Check(SessionTimeout >= TimeSpan.FromSeconds(6) && SessionTimeout <= TimeSpan.FromMinutes(5), nameof(SessionTimeout), SessionTimeout, "6 s..5 min");
         Check(ModelPoll > TimeSpan.Zero && ModelPoll <= TimeSpan.FromHours(1), nameof(ModelPoll), ModelPoll, "up to 1 h");
         Check(RepeatShare is > 0 and < 1, nameof(RepeatShare), RepeatShare, "a share between 0 and 1");
         Check(PrequentialWindow >= 1, nameof(PrequentialWindow), PrequentialWindow, "1 or more");

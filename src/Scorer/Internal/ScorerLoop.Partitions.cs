@@ -23,6 +23,8 @@ internal sealed partial class ScorerLoop
             EnableAutoCommit = false,
             EnableAutoOffsetStore = false,
             AutoOffsetReset = AutoOffsetReset.Earliest,
+            SessionTimeoutMs = (int)_options.SessionTimeout.TotalMilliseconds,
+            HeartbeatIntervalMs = (int)(_options.SessionTimeout.TotalMilliseconds / 4),
             // Range gives partition n of both topics to the same member: a user's requests meet the user's events.
             PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range,
         })
@@ -71,6 +73,7 @@ internal sealed partial class ScorerLoop
                 : AssignRequests(committed.TopicPartition, scoreFrom)));
         }
 
+        _logger.Assigned(partitions.Count);
         _pauseApplied = false; // a fresh assignment runs
         _followChanged = true;
         return start;
@@ -93,7 +96,7 @@ internal sealed partial class ScorerLoop
         }
 
         var start = Math.Max(oldest, Math.Min(scoreFrom, state.Watermark));
-        _logger.Assigned(partition.Topic, partition.Partition.Value, start, scoreFrom, state.Watermark);
+        _logger.ReadsFrom(partition.Topic, partition.Partition.Value, start, scoreFrom, state.Watermark);
         return start;
     }
 
@@ -102,7 +105,6 @@ internal sealed partial class ScorerLoop
         if (!_requests.TryGetValue(partition.Partition.Value, out var state) || state.Committed != scoreFrom)
             _requests[partition.Partition.Value] = state = new RequestPartition(_options.RecentIdsPerPartition);
         state.Committed = scoreFrom;
-        _logger.Assigned(partition.Topic, partition.Partition.Value, scoreFrom, scoreFrom, scoreFrom);
         return scoreFrom;
     }
 
@@ -176,15 +178,22 @@ internal sealed partial class ScorerLoop
         }
     }
 
+    private long CommittedOf(TopicPartition partition) => partition.Topic == _options.Topics.Interactions
+        ? PartitionOf(partition.Partition.Value).Committed
+        : _requests[partition.Partition.Value].Committed;
+
     private void MeasureLag()
     {
         _lagAt = _time.GetTimestamp();
         long lag = 0;
         foreach (var partition in _group.Assignment)
         {
-            var (high, next) = (_group.GetWatermarkOffsets(partition).High, _group.Position(partition));
-            if (!high.IsSpecial && !next.IsSpecial)
-                lag += Math.Max(0, high.Value - next.Value);
+            // Fetches bring the newest offset along; a paused partition has none and must be asked for.
+            var watermarks = _pauseApplied ? _group.QueryWatermarkOffsets(partition, BrokerTimeout) : _group.GetWatermarkOffsets(partition);
+            var next = _group.Position(partition);
+            if (watermarks.High.IsSpecial)
+                continue;
+            lag += Math.Max(0, watermarks.High.Value - Math.Max(watermarks.Low.Value, next.IsSpecial ? CommittedOf(partition) : next.Value));
         }
 
         _stats.SetLag(lag);

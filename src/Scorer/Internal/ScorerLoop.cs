@@ -17,6 +17,7 @@ internal sealed partial class ScorerLoop : IDisposable
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LagInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan PausedLagInterval = TimeSpan.FromSeconds(1);
 
     private readonly ScorerOptions _options;
     private readonly Scoring _scoring;
@@ -32,7 +33,7 @@ internal sealed partial class ScorerLoop : IDisposable
     private readonly ILogger _logger;
     private RankingModel? _offered;
     private volatile bool _paused;
-    private bool _pauseApplied;
+    private volatile bool _pauseApplied;
     private bool _repeatsLogged;
     private long _committedAt, _lagAt;
 
@@ -58,6 +59,9 @@ internal sealed partial class ScorerLoop : IDisposable
         get => _paused;
         set => _paused = value;
     }
+
+    /// <summary>Whether a pause has taken effect.</summary>
+    public bool IsPaused => _pauseApplied;
 
     /// <summary>Hands over a loaded model; it serves from the next record on. An earlier one not taken yet is dropped.</summary>
     public void Offer(RankingModel model) => Interlocked.Exchange(ref _offered, model);
@@ -103,7 +107,7 @@ internal sealed partial class ScorerLoop : IDisposable
         FlushDue();
         Follow();
         _output.ThrowIfFailed();
-        if (_time.GetElapsedTime(_lagAt) >= LagInterval)
+        if (_time.GetElapsedTime(_lagAt) >= (_pauseApplied ? PausedLagInterval : LagInterval))
             MeasureLag();
         if (_time.GetElapsedTime(_committedAt) >= _options.CommitInterval)
             Commit();
