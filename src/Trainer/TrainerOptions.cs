@@ -88,6 +88,15 @@ public sealed record TrainerOptions
     /// <summary>Settings of the descent.</summary>
     public LoopOptions Loop { get; init; } = new();
 
+    /// <summary>Largest catalogue the EASE^R channel is computed for; its cost grows with items³. Default 8,000.</summary>
+    public int EaseMaxItems { get; init; } = 8_000;
+
+    /// <summary>Settings of the item-item cosine channel.</summary>
+    public ItemKnnConfig ItemKnn { get; init; } = new();
+
+    /// <summary>Settings of the EASE^R channel.</summary>
+    public EaseConfig Ease { get; init; } = new();
+
     /// <summary>How the blend is learned.</summary>
     public BlendTrainerOptions Blend { get; init; } = new();
 
