@@ -92,14 +92,14 @@ public sealed class ModelRegistry
         var champion = await ChampionVersionAsync(connection, transaction, name, ct);
         if (champion == version)
             return champion;
-        await SwapAsync(connection, transaction, champion, version, setPromotedAt: true, ct);
+        await SwapAsync(connection, transaction, champion, version, promotion: true, ct);
         await AuditLog.WriteAsync(connection, transaction, by, "model.promote", $"v{version}", ("from", champion?.ToString(CultureInfo.InvariantCulture)), ("was", status), ct);
         await transaction.CommitAsync(ct);
         return champion;
     }
 
     /// <summary>
-    /// Puts back the version that was champion before the current one (by time of promotion); calling it again goes further back.
+    /// Puts back the version that the champion replaced when it was promoted; calling it again goes further back.
     /// </summary>
     /// <returns>(from, to).</returns>
     /// <exception cref="InvalidOperationException">There is no champion, or none before it.</exception>
@@ -110,16 +110,11 @@ public sealed class ModelRegistry
         await LockAsync(connection, transaction, ct);
         var champion = await ChampionVersionAsync(connection, transaction, name, ct)
             ?? throw new InvalidOperationException($"model '{name}' has no champion to roll back from");
-        await using var find = new NpgsqlCommand(
-            """
-            select version from models where name = $1 and status = 'retired'
-              and promoted_at < (select promoted_at from models where version = $2) order by promoted_at desc limit 1
-            """, connection, transaction);
-        find.Parameters.Add(new() { Value = name });
+        await using var find = new NpgsqlCommand("select replaced from models where version = $1", connection, transaction);
         find.Parameters.Add(new() { Value = champion });
         var previous = await find.ExecuteScalarAsync(ct) as long?
             ?? throw new InvalidOperationException($"model '{name}' has no champion before v{champion} to roll back to");
-        await SwapAsync(connection, transaction, champion, previous, setPromotedAt: false, ct);
+        await SwapAsync(connection, transaction, champion, previous, promotion: false, ct);
         await AuditLog.WriteAsync(connection, transaction, by, "model.rollback", $"v{previous}", ("from", champion.ToString(CultureInfo.InvariantCulture)), ("name", name), ct);
         await transaction.CommitAsync(ct);
         return (champion, previous);
@@ -196,7 +191,7 @@ public sealed class ModelRegistry
         return await command.ExecuteScalarAsync(ct) as long?;
     }
 
-    private static async Task SwapAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, long? from, long to, bool setPromotedAt, CancellationToken ct)
+    private static async Task SwapAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, long? from, long to, bool promotion, CancellationToken ct)
     {
         if (from is { } old)
         {
@@ -205,10 +200,11 @@ public sealed class ModelRegistry
             await retire.ExecuteNonQueryAsync(ct);
         }
 
-        // clock_timestamp, not now: two promotions in one second keep their order even if a transaction waited for the lock.
-        var promoted = setPromotedAt ? ", promoted_at = clock_timestamp()" : "";
-        await using var promote = new NpgsqlCommand($"update models set status = 'champion'{promoted} where version = $1", connection, transaction);
+        var history = promotion ? ", promoted_at = now(), replaced = $2" : "";
+        await using var promote = new NpgsqlCommand($"update models set status = 'champion'{history} where version = $1", connection, transaction);
         promote.Parameters.Add(new() { Value = to });
+        if (promotion)
+            promote.Parameters.Add(new() { Value = (object?)from ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
         await promote.ExecuteNonQueryAsync(ct);
     }
 

@@ -13,7 +13,8 @@ create table models (
     manifest    jsonb not null,
     metrics     jsonb not null default '{}',
     created_at  timestamptz not null default now(),
-    promoted_at timestamptz                                 -- first or newest promotion; kept when retired, so that a rollback knows the order
+    promoted_at timestamptz,                                -- newest promotion; kept when retired
+    replaced    bigint references models (version)          -- the champion that promotion took over from: where a rollback goes
 );
 
 create unique index models_one_champion on models (name) where status = 'champion';

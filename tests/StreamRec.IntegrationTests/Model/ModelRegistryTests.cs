@@ -25,7 +25,7 @@ public sealed class ModelRegistryTests(Servers servers)
         Assert.Equal((v[1], v[0]), await registry.RollbackAsync("main", "bob", Ct));
         await Assert.ThrowsAsync<InvalidOperationException>(() => registry.RollbackAsync("main", "bob", Ct));
         Assert.Equal(v[0], await registry.PromoteAsync(v[2], "ann", Ct));
-        Assert.Equal((v[2], v[0]), await registry.RollbackAsync("main", "bob", Ct)); // v1 was promoted after v0 but v2 came back after both
+        Assert.Equal((v[2], v[0]), await registry.RollbackAsync("main", "bob", Ct)); // v0 was in service when v2 came back
         var status = (await registry.ListAsync(10, Ct)).ToDictionary(m => m.Version, m => m.Status);
         Assert.Equal([ModelStatus.Champion, ModelStatus.Retired, ModelStatus.Retired], v.Select(x => status[x]));
     }
