@@ -10,7 +10,6 @@ using StreamRec.Control;
 using StreamRec.Ingest;
 using StreamRec.Scorer;
 using StreamRec.Trainer;
-using StreamRec.Trainer.Text;
 
 namespace StreamRec.Roles;
 
@@ -45,6 +44,7 @@ public sealed class RoleHost : IAsyncDisposable
             Ingest = new IngestWorker(settings.Ingest, connections.Graph, connections.Redis, EventTypes.Default, loggers);
         if (roles.HasFlag(RoleSet.Scorer))
             Scorer = new ScorerWorker(settings.Scorer, connections.Graph, connections.Redis, connections.Registry, EventTypes.Default, loggers);
+#if TRAINER_READY
         if (roles.HasFlag(RoleSet.Trainer))
         {
             Trainer = new TrainerRole(NewTrainer(settings, connections, loggers), connections.Registry, settings.Control, bus, TimeProvider.System,
@@ -52,6 +52,7 @@ public sealed class RoleHost : IAsyncDisposable
             Triggers = new Triggers(settings.Control, connections.Graph, connections.Registry, settings.Topics.Interactions, bus, TimeProvider.System,
                 loggers.CreateLogger<Triggers>());
         }
+#endif
     }
 
     public Settings Settings { get; }
@@ -131,8 +132,10 @@ public sealed class RoleHost : IAsyncDisposable
         }
     }
 
+#if TRAINER_READY
     private static TrainerWorker NewTrainer(Settings settings, Connections connections, ILoggerFactory loggers) =>
         new(settings.Trainer, connections.Graph, connections.Registry, new TextEncoder(settings.Text.Weights, settings.Text.CacheDirectory), loggers);
+#endif
 
     private ControlHandlers Handlers() => new()
     {

@@ -5,13 +5,16 @@ using StreamRec.Model;
 using StreamRec.Trainer;
 
 namespace StreamRec.Roles;
+#if !TRAINER_READY
+public sealed record TrainOutcome(long Version, bool Promoted, string? Why, IReadOnlyDictionary<string, double> Metrics);
+#endif
 
 /// <summary>
 /// Takes waiting runs one at a time and trains them. A message wakes it at once; without one it finds the row at its next poll,
 /// so a lost message costs a second and never a run. Cancelling stops the run in progress and leaves its row as cancelled.
 /// </summary>
 public sealed class TrainerRole(
-    TrainerWorker worker, ModelRegistry registry, ControlSettings settings, IBus bus, TimeProvider time, ILogger<TrainerRole> logger) : IDisposable
+    Func<TrainRequested, IProgress<TrainingProgress>, CancellationToken, Task<TrainOutcome>> train, ModelRegistry registry, ControlSettings settings, IBus bus, TimeProvider time, ILogger<TrainerRole> logger) : IDisposable
 {
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly string _owner = $"{Environment.MachineName}:{Environment.ProcessId}";
@@ -50,7 +53,7 @@ public sealed class TrainerRole(
         try
         {
             var request = new TrainRequested(run.RunId, run.Reason, run.FineTune, run.RequestedBy, run.RequestedAt);
-            var outcome = await worker.TrainAsync(request, progress, stop.Token);
+            var outcome = await train(request, progress, stop.Token);
             await registry.Runs.EndAsync(run.RunId, outcome.Promoted ? RunStatus.Succeeded : RunStatus.Rejected, outcome.Version, outcome.Why, ct);
             await bus.Publish(new ModelRegistered(outcome.Version, outcome.Promoted ? ModelStatus.Champion : ModelStatus.Rejected, outcome.Metrics), ct);
             if (outcome.Promoted)
