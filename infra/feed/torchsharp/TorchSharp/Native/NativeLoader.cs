@@ -7,7 +7,7 @@ namespace TorchSharp;
 /// Finds libstreamrec_torch.so: beside the assembly, in the folder (or file) named by STREAMREC_TORCH_NATIVE, then in .streamrec/native
 /// of a folder above the assembly. Loads the distribution's OpenBLAS first, because the default libblas is about 20 times slower.
 /// </summary>
-internal static class NativeLoader
+internal static partial class NativeLoader
 {
     private const string File = "libstreamrec_torch.so";
     private const int Abi = 1; // srt_abi in native/core.cpp
@@ -26,6 +26,10 @@ internal static class NativeLoader
     private static nint Load()
     {
         PreferOpenBlas();
+        // Waiting OpenMP threads would spin: where other processes need the cores (a whole pipeline on two), a step then takes ten times
+        // as long. libgomp reads the process environment when it is loaded, and .NET's own copy of it does not reach there.
+        if (OperatingSystem.IsLinux())
+            _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
         var candidates = Candidates().Distinct().ToArray();
         var file = candidates.FirstOrDefault(System.IO.File.Exists)
             ?? throw new DllNotFoundException(
@@ -43,6 +47,9 @@ internal static class NativeLoader
         Start(library, file);
         return library;
     }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnvironment(string name, string value, int overwrite);
 
     private static unsafe void Start(nint library, string file)
     {

@@ -60,7 +60,7 @@ public static partial class torch
         public Tensor to(ScalarType type, Device device)
             => dtype == type && IsOn(device) ? this : NativeMethods.srt_to(this, (int)type, (int)device.type, device.index);
 
-        public Tensor to(DeviceType deviceType, int deviceIndex = -1) => to(new Device(deviceType, deviceIndex));
+        public Tensor to(DeviceType deviceType, int deviceIndex) => to(new Device(deviceType, deviceIndex));
 
         public Tensor to_type(ScalarType type) => NativeMethods.srt_to(this, (int)type, -1, -1);
 

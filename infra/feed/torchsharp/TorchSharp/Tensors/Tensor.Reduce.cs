@@ -55,7 +55,7 @@ public static partial class torch
             return (new Tensor(output), inverse == 0 ? null : new Tensor(inverse), counts == 0 ? null : new Tensor(counts));
         }
 
-        public Tensor norm(int dim, bool keepdim = false, float p = 2) => NativeMethods.srt_norm(this, dim, keepdim ? 1 : 0, p);
+        public Tensor norm(int dim, bool keepdim, float p) => NativeMethods.srt_norm(this, dim, keepdim ? 1 : 0, p);
 
         public Tensor cumsum(long dim) => NativeMethods.srt_cumsum(this, dim);
 

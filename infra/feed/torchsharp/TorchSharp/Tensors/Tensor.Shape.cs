@@ -57,8 +57,8 @@ public static partial class torch
         }
 
         /// <summary>Equal parts of that length; the last may be shorter.</summary>
-        public Tensor[] split(long split_size, long dim = 0)
-            => split_size < 1 ? throw new ArgumentOutOfRangeException(nameof(split_size), $"split into parts of {split_size}") : Split(split_size, size((int)dim), dim);
+        public Tensor[] split(long split_size, int dim = 0)
+            => split_size < 1 ? throw new ArgumentOutOfRangeException(nameof(split_size), $"split into parts of {split_size}") : Split(split_size, size(dim), dim);
 
         public Tensor[] split(long[] split_sizes, long dim = 0)
         {
