@@ -44,15 +44,13 @@ public sealed class RoleHost : IAsyncDisposable
             Ingest = new IngestWorker(settings.Ingest, connections.Graph, connections.Redis, EventTypes.Default, loggers);
         if (roles.HasFlag(RoleSet.Scorer))
             Scorer = new ScorerWorker(settings.Scorer, connections.Graph, connections.Redis, connections.Registry, EventTypes.Default, loggers);
-#if TRAINER_READY
         if (roles.HasFlag(RoleSet.Trainer))
         {
-            Trainer = new TrainerRole(NewTrainer(settings, connections, loggers), connections.Registry, settings.Control, bus, TimeProvider.System,
+            Trainer = new TrainerRole(NewTrainer(settings, connections, loggers).TrainAsync, connections.Registry, settings.Control, bus, TimeProvider.System,
                 loggers.CreateLogger<TrainerRole>());
             Triggers = new Triggers(settings.Control, connections.Graph, connections.Registry, settings.Topics.Interactions, bus, TimeProvider.System,
                 loggers.CreateLogger<Triggers>());
         }
-#endif
     }
 
     public Settings Settings { get; }
@@ -132,10 +130,8 @@ public sealed class RoleHost : IAsyncDisposable
         }
     }
 
-#if TRAINER_READY
     private static TrainerWorker NewTrainer(Settings settings, Connections connections, ILoggerFactory loggers) =>
-        new(settings.Trainer, connections.Graph, connections.Registry, new TextEncoder(settings.Text.Weights, settings.Text.CacheDirectory), loggers);
-#endif
+        new(settings.Trainer, connections.Graph, connections.Registry, EventTypes.Default, null, loggers);
 
     private ControlHandlers Handlers() => new()
     {

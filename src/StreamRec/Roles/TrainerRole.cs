@@ -5,9 +5,6 @@ using StreamRec.Model;
 using StreamRec.Trainer;
 
 namespace StreamRec.Roles;
-#if !TRAINER_READY
-public sealed record TrainOutcome(long Version, bool Promoted, string? Why, IReadOnlyDictionary<string, double> Metrics);
-#endif
 
 /// <summary>
 /// Takes waiting runs one at a time and trains them. A message wakes it at once; without one it finds the row at its next poll,
