@@ -27,23 +27,6 @@ internal sealed class DockerKafka : KafkaBroker
 
     public override string Kind => $"{Image} in Docker";
 
-    /// <summary>Whether a Docker engine answers: the client program alone does not help.</summary>
-    public static async Task<bool> IsAvailableAsync(CancellationToken ct)
-    {
-        if (Programs.Find("docker") is not { } docker)
-            return false;
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        timeout.CancelAfter(TimeSpan.FromSeconds(5));
-        try
-        {
-            return (await Programs.RunAsync([docker, "info"], null, timeout.Token)).Exit == 0;
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            return false;
-        }
-    }
-
     public static Task<KafkaBroker> StartAsync(LocalServersOptions options, CancellationToken ct) =>
         Health.OnFreePortAsync(port => StartOnPortAsync(options, port, ct), port => options.Log.PortTaken(port, "kafka"));
 

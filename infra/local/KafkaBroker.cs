@@ -29,7 +29,7 @@ internal abstract class KafkaBroker
         if (options.UseExternal && !string.IsNullOrEmpty(external))
             return await ExternalKafka.ConnectAsync(external, options, ct);
 #if TESTCONTAINERS
-        if (await DockerKafka.IsAvailableAsync(ct))
+        if (await LocalServers.DockerAnswersAsync(ct))
             return await DockerKafka.StartAsync(options, ct);
 #endif
         string? home = Environment.GetEnvironmentVariable(LocalServers.KafkaHomeVariable);

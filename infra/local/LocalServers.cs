@@ -102,6 +102,31 @@ public sealed class LocalServers : IAsyncDisposable
     /// <summary>Whether a living process has servers in this folder.</summary>
     public static bool IsRunning(string root) => RunFolder.IsOwned(root);
 
+    /// <summary>Whether this build can start Kafka in Docker (its package feed had Testcontainers).</summary>
+    public static bool CanUseDocker =>
+#if TESTCONTAINERS
+        true;
+#else
+        false;
+#endif
+
+    /// <summary>Whether a Docker engine answers within 5 s; the client program alone does not help.</summary>
+    public static async Task<bool> DockerAnswersAsync(CancellationToken ct)
+    {
+        if (Programs.Find("docker") is not { } docker)
+            return false;
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        timeout.CancelAfter(TimeSpan.FromSeconds(5));
+        try
+        {
+            return (await Programs.RunAsync([docker, "info"], null, timeout.Token)).Exit == 0;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Creates the topics that are missing; on the in-process broker their settings do not apply.</summary>
     public Task CreateTopicsAsync(IReadOnlyList<LocalTopic> topics, CancellationToken ct) => Kafka.CreateTopicsAsync(topics, ct);
 
