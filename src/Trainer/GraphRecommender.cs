@@ -23,8 +23,8 @@ public sealed class GraphRecommender : IDisposable
     public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout)
     {
         Inputs = inputs;
-        Items = new ItemGraphModel(encoder.Dim, inputs.Items, inputs.TextDim, inputs.CategoryCount, items);
-        Users = new TemporalUserEncoder(encoder, dropout);
+        Items = new ItemGraphModel(encoder.Dim, inputs.Items, inputs.TextDim, inputs.CategoryCount, items, Dropout);
+        Users = new TemporalUserEncoder(encoder, dropout, Dropout);
         _bias = new Parameter(torch.zeros(new long[] { inputs.Items }, dtype: ScalarType.Float32));
         Parameters =
         [
@@ -35,6 +35,9 @@ public sealed class GraphRecommender : IDisposable
     }
 
     public ItemInputs Inputs { get; }
+    /// <summary>Where both sides' dropout masks come from; the loop seeds it at each step.</summary>
+    public MaskDropout Dropout { get; } = new();
+
     public ItemGraphModel Items { get; }
     public TemporalUserEncoder Users { get; }
 

@@ -4,7 +4,6 @@ using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
-using F = TorchSharp.torch.nn.functional;
 
 namespace StreamRec.Trainer;
 
@@ -54,6 +53,7 @@ public sealed record ItemModelOptions
 public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
 {
     private readonly ItemModelOptions _options;
+    private readonly MaskDropout _dropout;
     private readonly Parameter id;
     private readonly Linear? text;
     private readonly Linear? category;
@@ -62,9 +62,9 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
     private readonly ModuleList<GatConv> gat;
     private readonly ModuleList<GatV2Conv> gatv2;
 
-    public ItemGraphModel(int width, int items, int textDim, int categories, ItemModelOptions options) : base(nameof(ItemGraphModel))
+    public ItemGraphModel(int width, int items, int textDim, int categories, ItemModelOptions options, MaskDropout dropout) : base(nameof(ItemGraphModel))
     {
-        _options = options;
+        (_options, _dropout) = (options, dropout);
         id = new Parameter(torch.randn(new long[] { items, width }, dtype: ScalarType.Float32) * 0.5);
         text = textDim > 0 ? Linear(textDim, width, hasBias: false) : null;
         category = categories > 0 ? Linear(categories, width, hasBias: false) : null;
@@ -104,5 +104,5 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
         return h;
     }
 
-    private Tensor Add(Tensor h, Tensor message) => h + F.dropout(message, _options.Dropout, training);
+    private Tensor Add(Tensor h, Tensor message) => h + _dropout.Apply(message, _options.Dropout, training);
 }

@@ -13,17 +13,18 @@ namespace StreamRec.Trainer.Layers;
 public sealed class SelfAttention : Module<Tensor, Tensor, (Tensor Y, Tensor Attention)>
 {
     private readonly int _heads;
-    private readonly double _dropout;
+    private readonly double _rate;
+    private readonly MaskDropout _dropout;
     private readonly Linear q;
     private readonly Linear k;
     private readonly Linear v;
     private readonly Linear o;
 
-    public SelfAttention(long width, int heads, double dropout) : base(nameof(SelfAttention))
+    public SelfAttention(long width, int heads, double rate, MaskDropout dropout) : base(nameof(SelfAttention))
     {
         if (heads < 1 || width % heads != 0)
             throw new ArgumentOutOfRangeException(nameof(heads), heads, $"the width {width} must be a multiple of the number of heads");
-        (_heads, _dropout) = (heads, dropout);
+        (_heads, _rate, _dropout) = (heads, rate, dropout);
         (q, k, v, o) = (Linear(width, width), Linear(width, width), Linear(width, width), Linear(width, width));
         RegisterComponents();
     }
@@ -35,7 +36,7 @@ public sealed class SelfAttention : Module<Tensor, Tensor, (Tensor Y, Tensor Att
         var query = Split(q.forward(x)) * (1.0 / Math.Sqrt(head));
         var scores = query.bmm(Split(k.forward(x)).transpose(1, 2)).view(batch, _heads, length, length) + mask;
         var attention = scores.softmax(-1);
-        var weight = F.dropout(attention, _dropout, training).view(batch * _heads, length, length);
+        var weight = _dropout.Apply(attention, _rate, training).view(batch * _heads, length, length);
         var mixed = weight.bmm(Split(v.forward(x))).view(batch, _heads, length, head).transpose(1, 2).reshape(batch, length, width);
         return (o.forward(mixed), attention);
     }
@@ -47,17 +48,23 @@ public sealed class SelfAttention : Module<Tensor, Tensor, (Tensor Y, Tensor Att
 /// </summary>
 public sealed class CausalBlock : Module<Tensor, Tensor, (Tensor Y, Tensor Attention)>
 {
-    private readonly double _dropout;
+    private readonly double _rate;
+    private readonly MaskDropout _dropout;
     private readonly LayerNorm ln1;
     private readonly SelfAttention attn;
     private readonly LayerNorm ln2;
     private readonly ModuleList<Linear> ffn;
 
-    public CausalBlock(long width, int heads, long hidden, double dropout) : base(nameof(CausalBlock))
+    /// <param name="width">d.</param>
+    /// <param name="heads">H; must divide d.</param>
+    /// <param name="hidden">Inner width of the feed-forward part.</param>
+    /// <param name="rate">Dropout of the attention weights, of both branches and inside the feed-forward part.</param>
+    /// <param name="dropout">Where the masks come from; shared by a model's blocks.</param>
+    public CausalBlock(long width, int heads, long hidden, double rate, MaskDropout dropout) : base(nameof(CausalBlock))
     {
-        _dropout = dropout;
+        (_rate, _dropout) = (rate, dropout);
         (ln1, ln2) = (LayerNorm(width, eps: 1e-5), LayerNorm(width, eps: 1e-5));
-        attn = new SelfAttention(width, heads, dropout);
+        attn = new SelfAttention(width, heads, rate, dropout);
         ffn = new ModuleList<Linear>(Linear(width, hidden), Linear(hidden, width));
         RegisterComponents();
     }
@@ -65,9 +72,9 @@ public sealed class CausalBlock : Module<Tensor, Tensor, (Tensor Y, Tensor Atten
     public override (Tensor Y, Tensor Attention) forward(Tensor x, Tensor mask)
     {
         var (mixed, attention) = attn.forward(ln1.forward(x), mask);
-        x = x + F.dropout(mixed, _dropout, training);
-        var inner = F.dropout(F.gelu(ffn[0].forward(ln2.forward(x))), _dropout, training);
-        return (x + F.dropout(ffn[1].forward(inner), _dropout, training), attention);
+        x = x + _dropout.Apply(mixed, _rate, training);
+        var inner = _dropout.Apply(F.gelu(ffn[0].forward(ln2.forward(x))), _rate, training);
+        return (x + _dropout.Apply(ffn[1].forward(inner), _rate, training), attention);
     }
 
     /// <summary>[L, L] additive mask: position t sees positions ≤ t.</summary>

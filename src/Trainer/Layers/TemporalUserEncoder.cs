@@ -3,7 +3,6 @@ using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
-using F = TorchSharp.torch.nn.functional;
 
 namespace StreamRec.Trainer.Layers;
 
@@ -27,7 +26,8 @@ public sealed record EncoderInput(Tensor Item, Tensor Type, Tensor Value, Tensor
 public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
 {
     private readonly EncoderConfig _config;
-    private readonly double _dropout;
+    private readonly double _rate;
+    private readonly MaskDropout _dropout;
     private readonly Embedding pos;
     private readonly Embedding type;
     private readonly Embedding value;
@@ -36,16 +36,16 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
     private readonly ModuleList<CausalBlock> blocks;
     private readonly LayerNorm ln;
 
-    public TemporalUserEncoder(EncoderConfig config, double dropout) : base(nameof(TemporalUserEncoder))
+    public TemporalUserEncoder(EncoderConfig config, double rate, MaskDropout dropout) : base(nameof(TemporalUserEncoder))
     {
-        (_config, _dropout) = (config, dropout);
+        (_config, _rate, _dropout) = (config, rate, dropout);
         pos = Small(config.MaxHistory, config.Dim);
         type = Small(config.TypeRows, config.Dim);
         value = Small(config.ValueRows, config.Dim);
         gap = Small(config.TimeRows, config.Dim);
         ask = Small(config.TimeRows, config.Dim);
         blocks = new ModuleList<CausalBlock>([.. Enumerable.Range(0, config.Blocks)
-            .Select(_ => new CausalBlock(config.Dim, config.Heads, config.Ffn, dropout))]);
+            .Select(_ => new CausalBlock(config.Dim, config.Heads, config.Ffn, rate, dropout))]);
         ln = LayerNorm(config.Dim, eps: 1e-5);
         RegisterComponents();
     }
@@ -59,7 +59,7 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
         var x = items.index_select(0, batch.Item.reshape(-1)).view(rows, length, _config.Dim) * Math.Sqrt(_config.Dim);
         x = x + pos.weight!.narrow(0, 0, length) + type.forward(batch.Type) + value.forward(batch.Value)
             + gap.forward(batch.Gap) + ask.forward(batch.Ask);
-        x = F.dropout(x, _dropout, training);
+        x = _dropout.Apply(x, _rate, training);
         var mask = CausalBlock.Mask(length, items.device);
         foreach (var block in blocks)
             (x, _) = block.forward(x, mask);

@@ -49,6 +49,8 @@ public sealed class TrainingLoop(
                 done = Math.Max((epoch + ((double)b / batches.Count)) / options.Epochs, clock.Elapsed.TotalSeconds / options.MaxSeconds);
                 if (done >= 1)
                     break;
+                // A function of the step, not of the steps before: a resumed run draws the same masks.
+                model.Dropout.Seed(((ulong)(uint)seed << 32) | (uint)optimizer.Steps);
                 Step(objective, optimizer, batches[b], LearningRate(done), epoch);
                 targets += batches[b].Target.Length;
             }

@@ -36,7 +36,7 @@ public class CausalBlockTests
     {
         using var scope = torch.NewDisposeScope();
         torch.manual_seed(3);
-        var block = new CausalBlock(Width, 2, 64, 0.5);
+        var block = new CausalBlock(Width, 2, 64, 0.5, new MaskDropout());
         block.eval();
         var x = torch.randn(2, 6, Width);
         var longer = torch.cat([x, torch.randn(2, 3, Width)], 1);
@@ -54,7 +54,7 @@ public class CausalBlockTests
         private readonly Embedding item_emb = Embedding(21, Width);
         private readonly Embedding pos_emb = Embedding(16, Width);
         private readonly Embedding gap_emb = Embedding(16, Width);
-        private readonly ModuleList<CausalBlock> blocks = new(new CausalBlock(Width, 2, 128, 0), new CausalBlock(Width, 2, 128, 0));
+        private readonly ModuleList<CausalBlock> blocks = new(new CausalBlock(Width, 2, 128, 0, new MaskDropout()), new CausalBlock(Width, 2, 128, 0, new MaskDropout()));
         private readonly LayerNorm final_ln = LayerNorm(Width, eps: 1e-5);
 
         public Net() : base("net") => RegisterComponents();
