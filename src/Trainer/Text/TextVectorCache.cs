@@ -1,0 +1,84 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace StreamRec.Trainer.Text;
+
+/// <summary>
+/// Sentence vectors on disk, by content: one append-only file per encoder digest, records of 16 bytes (SHA-256 of the text, cut) and the float32
+/// vector. A half-written last record, left by a kill, is overwritten. One process at a time: the file is open exclusively during a call.
+/// </summary>
+/// <param name="folder">Created if absent.</param>
+/// <param name="digest">The encoder's: another encoder has another file.</param>
+/// <param name="dimension">Floats per vector.</param>
+/// <param name="maxBytes">A file beyond this is begun anew with the vectors of the current call.</param>
+public sealed class TextVectorCache(string folder, string digest, int dimension, long maxBytes = 1L << 30)
+{
+    private const int KeyBytes = 16;
+    private readonly int _recordBytes = KeyBytes + (dimension * sizeof(float));
+
+    public string FilePath { get; } = Path.Combine(folder, $"vectors-{digest[..Math.Min(16, digest.Length)]}.bin");
+
+    /// <summary>The vectors of the texts, those on disk read from there and the others computed at once and added. Cost: one pass over the file.</summary>
+    /// <param name="texts">Repeats are computed once.</param>
+    /// <param name="encode">Called at most once, with the different texts that are missing.</param>
+    public float[][] GetOrAdd(IReadOnlyList<string> texts, Func<IReadOnlyList<string>, float[][]> encode)
+    {
+        Directory.CreateDirectory(folder);
+        var wanted = new Dictionary<UInt128, float[]?>();
+        var keys = new UInt128[texts.Count];
+        for (var i = 0; i < keys.Length; i++)
+            wanted[keys[i] = KeyOf(texts[i])] = null;
+        using var file = new FileStream(FilePath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
+        Read(file, wanted);
+        var missing = new Dictionary<UInt128, string>();
+        for (var i = 0; i < keys.Length; i++)
+        {
+            if (wanted[keys[i]] is null)
+                missing[keys[i]] = texts[i];
+        }
+
+        if (missing.Count > 0)
+        {
+            var computed = encode([.. missing.Values]);
+            foreach (var (key, vector) in missing.Keys.Zip(computed))
+                wanted[key] = vector;
+            Append(file, wanted, missing.Keys);
+        }
+
+        return Array.ConvertAll(keys, key => wanted[key]!);
+    }
+
+    private static UInt128 KeyOf(string text) => BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    private void Read(FileStream file, Dictionary<UInt128, float[]?> wanted)
+    {
+        var record = new byte[_recordBytes];
+        for (var left = file.Length / _recordBytes; left > 0; left--)
+        {
+            file.ReadExactly(record);
+            var key = BinaryPrimitives.ReadUInt128LittleEndian(record);
+            if (wanted.ContainsKey(key))
+                wanted[key] = MemoryMarshal.Cast<byte, float>(record.AsSpan(KeyBytes)).ToArray();
+        }
+    }
+
+    private void Append(FileStream file, Dictionary<UInt128, float[]?> wanted, IReadOnlyCollection<UInt128> added)
+    {
+        var end = file.Length / _recordBytes * _recordBytes;
+        if (end + ((long)added.Count * _recordBytes) > maxBytes)
+            (end, added) = (0, wanted.Keys);
+        file.SetLength(end);
+        file.Position = end;
+        Span<byte> key = stackalloc byte[KeyBytes];
+        foreach (var hash in added)
+        {
+            BinaryPrimitives.WriteUInt128LittleEndian(key, hash);
+            file.Write(key);
+            file.Write(MemoryMarshal.AsBytes(wanted[hash].AsSpan()));
+        }
+
+        file.Flush(flushToDisk: true);
+    }
+}
