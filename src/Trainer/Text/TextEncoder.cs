@@ -1,4 +1,5 @@
 using StreamRec.Contracts;
+using StreamRec.Trainer.Data;
 
 namespace StreamRec.Trainer.Text;
 
@@ -61,6 +62,13 @@ public sealed class TextEncoder(TextOptions options) : IDisposable
         for (var i = 0; i < present.Length; i++)
             vectors[i].CopyTo(values, (long)present[i] * encoder.Dimension);
         return new TextMatrix(items.Count, encoder.Dimension, values, encoder.Digest);
+    }
+
+    /// <summary>The same as a training run takes it; null when no item has text.</summary>
+    public TextVectors? ForTraining(IReadOnlyList<ItemRecord> items, CancellationToken ct)
+    {
+        var matrix = EncodeItems(items, progress: null, ct);
+        return matrix.EncoderDigest == "none" ? null : new TextVectors(matrix.Values, matrix.Dimension);
     }
 
     /// <summary>Unit vectors of texts, cached likewise.</summary>

@@ -44,7 +44,7 @@ public sealed class TextVectorCache(string folder, string digest, int dimension,
             var computed = encode([.. missing.Values]);
             foreach (var (key, vector) in missing.Keys.Zip(computed))
                 wanted[key] = vector;
-            Append(file, wanted, missing.Keys);
+            Append(file, wanted, [.. missing.Keys]);
         }
 
         return Array.ConvertAll(keys, key => wanted[key]!);
@@ -64,11 +64,11 @@ public sealed class TextVectorCache(string folder, string digest, int dimension,
         }
     }
 
-    private void Append(FileStream file, Dictionary<UInt128, float[]?> wanted, IReadOnlyCollection<UInt128> added)
+    private void Append(FileStream file, Dictionary<UInt128, float[]?> wanted, UInt128[] added)
     {
         var end = file.Length / _recordBytes * _recordBytes;
-        if (end + ((long)added.Count * _recordBytes) > maxBytes)
-            (end, added) = (0, wanted.Keys);
+        if (end + ((long)added.Length * _recordBytes) > maxBytes)
+            (end, added) = (0, [.. wanted.Keys]);
         file.SetLength(end);
         file.Position = end;
         Span<byte> key = stackalloc byte[KeyBytes];
