@@ -4,11 +4,11 @@ using StreamRec.Commands;
 
 var root = new RootCommand("StreamRec: events in on a topic, fresh personal rankings out on a topic.")
 {
-    RunCommand.Create(), RecommendCommand.Create(), GraphCommands.Create(),
+    TestCommand.Create(), RunCommand.Create(), RecommendCommand.Create(), GraphCommands.Create(),
     DeadLetterCommands.Create(), EraseCommand.Create(), BenchCommand.Create(),
 };
 root.Options.Add(CommandContext.Config);
-foreach (var command in ModelCommands.Create())
+foreach (var command in ModelCommands.Create().Concat(ServersCommands.Create()))
     root.Subcommands.Add(command);
 
 // Ctrl-C drains: the roles get time to commit what they hold before the process ends.
