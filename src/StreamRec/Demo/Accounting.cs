@@ -50,4 +50,7 @@ internal static class Accounting
 }
 
 /// <summary>The input's own numbers, see <see cref="Expected"/>.</summary>
-internal sealed record ExpectedOutcome(long Applied, long Duplicates, IReadOnlyDictionary<string, long> DeadLetters, string Digest);
+internal sealed record ExpectedOutcome(long Applied, long Duplicates, IReadOnlyDictionary<string, long> DeadLetters, string Digest)
+{
+    public long Produced => Applied + Duplicates + DeadLetters.Values.Sum();
+}

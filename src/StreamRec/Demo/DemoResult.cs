@@ -17,6 +17,9 @@ internal sealed record DemoResult
     public required Outcome Outcome { get; init; }
     public required ExpectedOutcome Expected { get; init; }
 
+    /// <summary>Interactions on the topic that the replay did not send.</summary>
+    public long OthersEvents { get; init; }
+
     /// <summary>What does not add up; empty when all is well.</summary>
     public required IReadOnlyList<string> Faults { get; init; }
     public required GraphStats Graph { get; init; }

@@ -65,5 +65,11 @@ public sealed record DemoSnapshot
     /// <summary>Hit rate at 10 of somebody who knows the simulated people's law, on the events judged so far; null for real data.</summary>
     public double? Achievable { get; init; }
 
+    /// <summary>Address of the web console; null where there is none.</summary>
+    public string? Console { get; init; }
+
+    /// <summary>A warning of the last half minute, for the footer.</summary>
+    public string? Problem { get; init; }
+
     private static PrequentialMetrics Nothing => new(0, 0, 0, 0, 0);
 }

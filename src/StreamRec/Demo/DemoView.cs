@@ -60,8 +60,10 @@ internal static class DemoView
 
     private static Markup Footer(DemoSnapshot s, int width)
     {
+        if (s.Problem is { } problem)
+            return new Markup($" [{Bad}]![/] [{Label}]{Cut(problem, width - 4)}[/]") { Overflow = Overflow.Ellipsis };
         var outside = s.Bootstrap.Length == 0 ? "" : $"kcat -b {s.Bootstrap} -t {s.ListsTopic} -C -o end";
-        var text = $" read the lists from outside:  [{Accent}]{Cut(outside, Math.Max(20, width - 80))}[/]   broker: {Cut(s.Broker, 36)}   Ctrl-C ends";
-        return new Markup($"[{Dim}]{text}[/]") { Overflow = Overflow.Ellipsis };
+        var console = s.Console is null ? "" : $"   [{Label}]web console[/] {s.Console.EscapeMarkup()}";
+        return new Markup($" [{Label}]outside:[/] [{Accent}]{Cut(outside, Math.Max(20, width - 50))}[/][{Dim}]{console}   {Cut(s.Broker, 40)}   Ctrl-C ends[/]") { Overflow = Overflow.Ellipsis };
     }
 }

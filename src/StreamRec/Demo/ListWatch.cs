@@ -57,10 +57,6 @@ internal sealed class ListWatch : IDisposable
         }
     }
 
-    /// <summary>How many messages the topic has ever held, as the broker counts them.</summary>
-    public long InTopic() =>
-        Enumerable.Range(0, _partitions).Sum(p => _consumer.QueryWatermarkOffsets(new TopicPartition(_topics.Recommendations, p), TimeSpan.FromSeconds(10)).High.Value);
-
     public void Dispose() => _consumer.Dispose();
 
     private void Take(ConsumeResult<Ignore, byte[]> result)

@@ -16,7 +16,9 @@ internal static class Summary
     private static Table Accounts(DemoResult r)
     {
         var table = Start("events", "counted", "in the input", "");
-        Row(table, "produced", r.Outcome.Produced, null);
+        Row(table, "produced", r.Outcome.Produced, r.OthersEvents == 0 ? r.Expected.Produced : null);
+        if (r.OthersEvents != 0)
+            table.AddRow($"[{Label}]of these by other producers[/]", Count(r.OthersEvents));
         Row(table, "applied to the graph", r.Outcome.Applied, r.Expected.Applied);
         Row(table, "duplicates, not applied again", r.Outcome.Duplicates, r.Expected.Duplicates);
         foreach (var reason in r.Outcome.DeadLetters.Keys.Union(r.Expected.DeadLetters.Keys).Order(StringComparer.Ordinal))

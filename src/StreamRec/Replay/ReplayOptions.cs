@@ -6,6 +6,9 @@ public sealed record ReplayOptions
     /// <summary>Interactions per second; null sends as fast as the slowest reader follows. Default null.</summary>
     public double? Speed { get; init; }
 
+    /// <summary>Stop sending after so long; what is left of the source stays unsent. Default null: send everything.</summary>
+    public TimeSpan? Duration { get; init; }
+
     /// <summary>Interactions sent but not yet taken by every followed group. Default 20,000: a second or two of work for the slowest stage.</summary>
     public int MaxOutstanding { get; init; } = 20_000;
 

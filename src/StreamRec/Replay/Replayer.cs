@@ -123,6 +123,8 @@ public sealed class Replayer : IDisposable
         {
             if (_failure is not null)
                 throw _failure;
+            if (clock.Elapsed > _options.Duration)
+                break;
             if (messages++ % HoldCheckEvery == 0)
                 held += await HoldAsync(cancellationToken);
             if (message.Topic == SourceTopic.Interactions && _options.Speed is { } speed)

@@ -48,7 +48,7 @@ public sealed class CsvSource : IEventSource
         foreach (var item in _items.Values)
             yield return ItemMessages.Of(item, _rows.Count == 0 ? 0 : _rows[0].TimeMs);
         using var writer = new MessageWriter();
-        var sent = new HashSet<UInt128>();
+        var sent = new HashSet<(UInt128, string, long)>(); // an event is itself by id, user and time
         foreach (var row in _rows)
         {
             var bad = row.Reason != DeadLetterReason.None;
@@ -59,7 +59,7 @@ public sealed class CsvSource : IEventSource
                 Key = row.Event.UserId,
                 TimeMs = row.TimeMs,
                 Value = row.Unreadable ?? writer.Interaction(row.Event),
-                Fate = bad ? Fate.DeadLetter : sent.Add(eventId) ? Fate.Applied : Fate.Duplicate,
+                Fate = bad ? Fate.DeadLetter : sent.Add((eventId, row.Event.UserId!, row.TimeMs)) ? Fate.Applied : Fate.Duplicate,
                 Reason = row.Reason,
                 Interaction = bad
                     ? default

@@ -8,14 +8,16 @@ public class TrainingGateTests
     private readonly Clock _clock = new();
 
     [Fact]
-    public void Open_until_a_run_is_due_closed_until_it_has_ended()
+    public void Open_until_a_run_is_due_closed_until_one_has_ended()
     {
         var gate = new TrainingGate(TimeSpan.FromSeconds(10), _clock);
 
-        Assert.False(gate.Closed(99, 100, false));
-        Assert.True(gate.Closed(100, 100, false)); // due
-        Assert.True(gate.Closed(100, 200, true)); // running
-        Assert.False(gate.Closed(100, 200, false)); // ended
+        Assert.False(gate.Closed(99, due: 100, active: false, ended: 0));
+        Assert.True(gate.Closed(100, due: 100, active: false, ended: 0));
+        Assert.True(gate.Closed(100, due: 200, active: false, ended: 0)); // asked for, the row not seen yet
+        Assert.True(gate.Closed(100, due: 200, active: true, ended: 0));
+        Assert.False(gate.Closed(100, due: 200, active: false, ended: 1));
+        Assert.True(gate.Closed(200, due: 200, active: false, ended: 1));
     }
 
     [Fact]
@@ -23,11 +25,21 @@ public class TrainingGateTests
     {
         var gate = new TrainingGate(TimeSpan.FromSeconds(10), _clock);
 
-        Assert.True(gate.Closed(100, 100, false));
+        Assert.True(gate.Closed(100, due: 100, active: false, ended: 0));
         _clock.Now += TimeSpan.FromSeconds(11);
-        Assert.False(gate.Closed(100, 100, false));
-        Assert.False(gate.Closed(150, 100, false));
-        Assert.True(gate.Closed(200, 200, false)); // the next one gets its own patience
+        Assert.False(gate.Closed(100, due: 100, active: false, ended: 0));
+        Assert.False(gate.Closed(150, due: 100, active: false, ended: 0));
+        Assert.True(gate.Closed(200, due: 200, active: false, ended: 0)); // the next one gets its own patience
+    }
+
+    [Fact]
+    public void A_long_run_is_waited_for_however_long_it_takes()
+    {
+        var gate = new TrainingGate(TimeSpan.FromSeconds(10), _clock);
+
+        Assert.True(gate.Closed(100, due: 100, active: true, ended: 0));
+        _clock.Now += TimeSpan.FromHours(1);
+        Assert.True(gate.Closed(100, due: 200, active: true, ended: 0));
     }
 
     private sealed class Clock : TimeProvider
