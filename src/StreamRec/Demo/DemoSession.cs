@@ -43,7 +43,7 @@ internal sealed class DemoSession : IDisposable
         _counts = new TopicCounts(servers.KafkaBootstrap);
         _replayer = new Replayer(servers.KafkaBootstrap, _topics, Pace(options, host), loggers.CreateLogger<Replayer>())
         {
-            TrainingInProgress = () => _gate.Closed(_expected.Applied, _host.Triggers!.NextVolume - _before.Applied, _observer!.RunActive, _observer.EndedRuns),
+            TrainingInProgress = () => _gate.Closed(_expected.Applied, (_host.Triggers?.NextVolume ?? long.MaxValue) - _before.Applied, _observer!.RunActive, _observer.EndedRuns),
             OnDelivered = Delivered,
         };
         var first = new DemoSnapshot
