@@ -100,7 +100,7 @@ public sealed class TextEncoderTests : IDisposable
     public void Missing_weights_are_named_with_their_setting()
     {
         using var encoder = new TextEncoder(Options() with { Weights = Path.Combine(_folder, "nowhere") });
-        var message = Assert.Throws<FileNotFoundException>(() => encoder.EncodeItems(Catalogue(2))).Message;
+        var message = Assert.Throws<FileNotFoundException>(() => encoder.EncodeItems(Catalogue(2), ct: TestContext.Current.CancellationToken)).Message;
         Assert.Contains("text.weights", message, StringComparison.Ordinal);
         Assert.Contains("nowhere", message, StringComparison.Ordinal);
     }
@@ -143,13 +143,14 @@ public sealed class TextEncoderTests : IDisposable
     public void A_learned_vocabulary_spells_every_word_and_merges_the_frequent_ones()
     {
         string[] texts = ["red rose garden", "red garden spade", "Red wine", "red red tea", "naïve café"];
-        var vocabulary = WordPieceTrainer.Train(texts, 400);
+        var ct = TestContext.Current.CancellationToken;
+        var vocabulary = WordPieceTrainer.Train(texts, 400, ct: ct);
         var tokenizer = new WordPieceTokenizer(vocabulary);
         Assert.All(texts, text => Assert.DoesNotContain(vocabulary.Unknown, tokenizer.Encode(text)));
         Assert.NotNull(vocabulary.IdOf("red"));
         Assert.NotNull(vocabulary.IdOf("garden"));
-        Assert.Equal(vocabulary.Pieces, WordPieceTrainer.Train(texts, 400).Pieces);
-        Assert.Equal(20, WordPieceTrainer.Train(texts, 20).Count);
+        Assert.Equal(vocabulary.Pieces, WordPieceTrainer.Train(texts, 400, ct: ct).Pieces);
+        Assert.Equal(20, WordPieceTrainer.Train(texts, 20, ct: ct).Count);
     }
 
     private sealed class Listener(Action<TextProgress> action) : IProgress<TextProgress>
