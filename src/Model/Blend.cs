@@ -40,7 +40,7 @@ public sealed class Blend
     /// <summary>The linear weights, in feature order: what a report shows.</summary>
     public ReadOnlySpan<float> Linear => _linear;
 
-    /// <summary>Fixed weights for a model whose blend has not been learned (no events to learn from yet). Own counts weigh in once repeats are allowed.</summary>
+    /// <summary>Fixed weights for a model whose blend has not been learned (too few events to learn from): near what a coordinate search found on two data sets.</summary>
     public static Blend Default(IReadOnlyList<string> channels)
     {
         var linear = new float[channels.Count + ExtraFeatures];
@@ -48,15 +48,17 @@ public sealed class Blend
         {
             linear[c] = channels[c] switch
             {
-                ChannelNames.Gnn or ChannelNames.ItemKnn => 1f,
-                ChannelNames.Ease or ChannelNames.Popularity or ChannelNames.Walk => 0.5f,
+                ChannelNames.Personal => 2.5f, // without effect where seen items are excluded
+                ChannelNames.Gnn => 1.4f,
+                ChannelNames.Ease or ChannelNames.ItemKnn => 1f,
+                ChannelNames.Popularity => 0.7f,
+                ChannelNames.Walk => 0.5f,
                 ChannelNames.Markov or ChannelNames.Trending => 0.2f,
                 ChannelNames.Text => 0.1f,
                 _ => 0f,
             };
         }
 
-        linear[channels.Count + OwnCount] = 2.5f;
         return new Blend(linear, [], [], []);
     }
 

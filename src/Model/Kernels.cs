@@ -130,11 +130,61 @@ internal static class Kernels
             x[i] = Gelu(new Vector<float>(x[i]))[0];
     }
 
-    public static Vector<float> Gelu(Vector<float> x) => x * Phi(x);
+    /// <summary>act = gelu(x) and x ← gelu'(x) = Φ(x) + x·φ(x), sharing the one exponential both need.</summary>
+    public static void GeluWithGradient(Span<float> x, Span<float> act)
+    {
+        var xs = MemoryMarshal.Cast<float, Vector<float>>(x);
+        var acts = MemoryMarshal.Cast<float, Vector<float>>(act);
+        for (var i = 0; i < xs.Length; i++)
+            (acts[i], xs[i]) = GeluAndGradient(xs[i]);
+        for (var i = xs.Length * Vector<float>.Count; i < x.Length; i++)
+        {
+            var (value, gradient) = GeluAndGradient(new Vector<float>(x[i]));
+            (act[i], x[i]) = (value[0], gradient[0]);
+        }
+    }
 
-    /// <summary>The normal distribution function Φ(x) = (1 + erf(x/√2)) / 2.</summary>
+    /// <summary>g[i, :] += Σ over rows r of x[r, i] · d[r, :]: the weight gradient of <see cref="Linear"/>. x is [rows, inputs], d [rows, outputs].</summary>
+    public static void AddOuterProducts(int rows, int inputs, int outputs, ReadOnlySpan<float> x, ReadOnlySpan<float> d, Span<float> g)
+    {
+        var width = Vector<float>.Count;
+        for (var i = 0; i < inputs; i++)
+        {
+            var o = 0;
+            for (; o + (2 * width) <= outputs; o += 2 * width)
+            {
+                Vector<float> a = default, b = default;
+                for (var r = 0; r < rows; r++)
+                {
+                    var scale = new Vector<float>(x[(r * inputs) + i]);
+                    a = Vector.FusedMultiplyAdd(scale, new Vector<float>(d[((r * outputs) + o)..]), a);
+                    b = Vector.FusedMultiplyAdd(scale, new Vector<float>(d[((r * outputs) + o + width)..]), b);
+                }
+
+                var target = g[((i * outputs) + o)..];
+                (new Vector<float>(target) + a).CopyTo(target);
+                (new Vector<float>(target[width..]) + b).CopyTo(target[width..]);
+            }
+
+            for (; o < outputs; o++)
+            {
+                for (var r = 0; r < rows; r++)
+                    g[(i * outputs) + o] += x[(r * inputs) + i] * d[(r * outputs) + o];
+            }
+        }
+    }
+
+    private static Vector<float> Gelu(Vector<float> x) => x * Phi(x, out _);
+
+    private static (Vector<float> Value, Vector<float> Gradient) GeluAndGradient(Vector<float> x)
+    {
+        var phi = Phi(x, out var exponential);
+        return (x * phi, Vector.FusedMultiplyAdd(x * new Vector<float>(0.3989422804f), exponential, phi));
+    }
+
+    /// <summary>The normal distribution function Φ(x) = (1 + erf(x/√2)) / 2, and exp(−x²/2) on the way.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<float> Phi(Vector<float> x)
+    private static Vector<float> Phi(Vector<float> x, out Vector<float> exponential)
     {
         var z = Vector.Abs(x) * new Vector<float>(0.70710678118654752f);
         var t = Vector<float>.One / Vector.FusedMultiplyAdd(z, new Vector<float>(0.3275911f), Vector<float>.One);
@@ -143,7 +193,8 @@ internal static class Kernels
         p = Vector.FusedMultiplyAdd(p, t, new Vector<float>(1.421413741f));
         p = Vector.FusedMultiplyAdd(p, t, new Vector<float>(-0.284496736f));
         p = Vector.FusedMultiplyAdd(p, t, new Vector<float>(0.254829592f));
-        var tail = p * t * Vector.Exp(-(z * z)) * new Vector<float>(0.5f); // 1 - Φ(|x|)
+        exponential = Vector.Exp(-(z * z));
+        var tail = p * t * exponential * new Vector<float>(0.5f); // 1 - Φ(|x|)
         return Vector.ConditionalSelect(Vector.LessThan(x, Vector<float>.Zero), tail, Vector<float>.One - tail);
     }
 

@@ -1,6 +1,4 @@
-using System.Numerics;
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 
 namespace StreamRec.Model;
 
@@ -98,7 +96,7 @@ public sealed class BlendTrainer
         private readonly int _f, _h;
         private readonly float[] _value, _gradient, _first, _second, _scratch;
         private readonly float _decay;
-        private float[] _pre = [], _act = [], _scores = [];
+        private float[] _slope = [], _act = [], _scores = [];
         private int _steps;
 
         public Net(int features, BlendTrainerOptions options)
@@ -107,7 +105,7 @@ public sealed class BlendTrainer
             var n = _f + (_f * _h) + _h + _h;
             (_value, _gradient, _first, _second, _scratch) = (new float[n], new float[n], new float[n], new float[n], new float[n]);
             var random = new Random(options.Seed);
-            var bound = 1f / MathF.Sqrt(_f); // hidden as PyTorch initialises a linear layer; linear and out start at 0
+            var bound = 1f / MathF.Sqrt(_f); // both layers as PyTorch initialises them; the linear term starts at 0
             foreach (ref var w in Hidden(_value))
                 w = bound * ((2 * random.NextSingle()) - 1);
             foreach (ref var w in Bias(_value))
@@ -130,7 +128,7 @@ public sealed class BlendTrainer
         {
             var n = x.Length / _f;
             if (_scores.Length < n)
-                (_scores, _pre, _act) = (new float[n], new float[n * _h], new float[n * _h]);
+                (_scores, _slope, _act) = (new float[n], new float[n * _h], new float[n * _h]);
             var scores = _scores.AsSpan(0, n);
             Forward(x, n, scores);
             var max = TensorPrimitives.Max<float>(scores);
@@ -138,46 +136,41 @@ public sealed class BlendTrainer
             TensorPrimitives.SoftMax<float>(scores, scores);
             scores[target] -= 1;
             TensorPrimitives.Multiply(scores, weight, scores);
-            for (var i = 0; i < n; i++)
-                Backward(x.AsSpan(i * _f, _f), i, scores[i]);
+            Backward(x, n, scores);
             return loss;
         }
 
+        /// <summary>Leaves gelu' of the hidden units in _slope and their activation in _act.</summary>
         private void Forward(ReadOnlySpan<float> x, int n, Span<float> scores)
         {
             for (var i = 0; i < n; i++)
                 scores[i] = TensorPrimitives.Dot(x.Slice(i * _f, _f), Linear(_value));
             if (_h == 0)
                 return;
-            var pre = _pre.AsSpan(0, n * _h);
+            var slope = _slope.AsSpan(0, n * _h);
             var act = _act.AsSpan(0, n * _h);
-            Kernels.Linear(n, _f, _h, x, _f, Hidden(_value), Bias(_value), pre, _h, accumulate: false);
-            pre.CopyTo(act);
-            Kernels.Gelu(act);
+            Kernels.Linear(n, _f, _h, x, _f, Hidden(_value), Bias(_value), slope, _h, accumulate: false);
+            Kernels.GeluWithGradient(slope, act);
             for (var i = 0; i < n; i++)
                 scores[i] += TensorPrimitives.Dot(act.Slice(i * _h, _h), Out(_value));
         }
 
-        private void Backward(ReadOnlySpan<float> x, int row, float gradient)
+        private void Backward(ReadOnlySpan<float> x, int n, ReadOnlySpan<float> gradient)
         {
-            var linear = Linear(_gradient);
-            TensorPrimitives.FusedMultiplyAdd(x, gradient, linear, linear);
+            Kernels.AddOuterProducts(n, _f, 1, x, gradient, Linear(_gradient));
             if (_h == 0)
                 return;
-            var output = Out(_gradient);
-            TensorPrimitives.FusedMultiplyAdd(_act.AsSpan(row * _h, _h), gradient, output, output);
-            var pre = _pre.AsSpan(row * _h, _h);
-            GeluGradient(pre); // the pre-activation is not needed again
-            TensorPrimitives.Multiply(pre, Out(_value), pre);
-            TensorPrimitives.Multiply(pre, gradient, pre);
+            Kernels.AddOuterProducts(n, 1, _h, gradient, _act, Out(_gradient));
             var bias = Bias(_gradient);
-            TensorPrimitives.Add(bias, pre, bias);
-            var hidden = Hidden(_gradient);
-            for (var f = 0; f < x.Length; f++)
+            for (var i = 0; i < n; i++)
             {
-                var target = hidden.Slice(f * _h, _h);
-                TensorPrimitives.FusedMultiplyAdd(pre, x[f], target, target);
+                var slope = _slope.AsSpan(i * _h, _h);
+                TensorPrimitives.Multiply(slope, Out(_value), slope);
+                TensorPrimitives.Multiply(slope, gradient[i], slope);
+                TensorPrimitives.Add(bias, slope, bias);
             }
+
+            Kernels.AddOuterProducts(n, _f, _h, x, _slope, Hidden(_gradient));
         }
 
         /// <summary>AdamW (Loshchilov and Hutter, 2019) with bias correction; clears the gradient.</summary>
@@ -199,22 +192,6 @@ public sealed class BlendTrainer
         }
 
         public Blend ToBlend() => new([.. Linear(_value)], [.. Hidden(_value)], [.. Bias(_value)], [.. Out(_value)]);
-
-        /// <summary>Φ(x) + x·φ(x) in place.</summary>
-        private static void GeluGradient(Span<float> x)
-        {
-            var vectors = MemoryMarshal.Cast<float, Vector<float>>(x);
-            foreach (ref var v in vectors)
-                v = GeluGradient(v);
-            foreach (ref var v in x[(vectors.Length * Vector<float>.Count)..])
-                v = GeluGradient(new Vector<float>(v))[0];
-        }
-
-        private static Vector<float> GeluGradient(Vector<float> x)
-        {
-            var density = Vector.Exp(x * x * new Vector<float>(-0.5f)) * new Vector<float>(0.3989422804f);
-            return Kernels.Phi(x) + (x * density);
-        }
 
         private static double SumExp(ReadOnlySpan<float> scores, float max)
         {
