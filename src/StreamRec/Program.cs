@@ -1,10 +1,11 @@
 using System.CommandLine;
 using StreamRec;
 using StreamRec.Commands;
+using StreamRec.Demo;
 
 var root = new RootCommand("StreamRec: events in on a topic, fresh personal rankings out on a topic.")
 {
-    TestCommand.Create(), RunCommand.Create(), RecommendCommand.Create(), GraphCommands.Create(),
+    DemoCommand.Create(), TestCommand.Create(), RunCommand.Create(), ReplayCommand.Create(), RecommendCommand.Create(), GraphCommands.Create(),
     DeadLetterCommands.Create(), EraseCommand.Create(), BenchCommand.Create(),
 };
 root.Options.Add(CommandContext.Config);

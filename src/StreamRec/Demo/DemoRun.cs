@@ -79,7 +79,7 @@ internal static class DemoRun
             },
             Trainer = settings.Trainer with { ModelsDirectory = Path.Combine(servers.Root, "models") },
             Scorer = settings.Scorer with { ArtifactRoot = Path.Combine(servers.Root, "models") },
-            Text = settings.Text with { CacheDirectory = Path.Combine(LocalPaths.Root, ".streamrec", "text") },
+            Text = settings.Text with { Folder = Path.Combine(LocalPaths.Root, ".streamrec", "text") },
         };
     }
 }

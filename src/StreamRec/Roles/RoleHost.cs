@@ -10,6 +10,7 @@ using StreamRec.Control;
 using StreamRec.Ingest;
 using StreamRec.Scorer;
 using StreamRec.Trainer;
+using StreamRec.Trainer.Text;
 
 namespace StreamRec.Roles;
 
@@ -131,7 +132,7 @@ public sealed class RoleHost : IAsyncDisposable
     }
 
     private static TrainerWorker NewTrainer(Settings settings, Connections connections, ILoggerFactory loggers) =>
-        new(settings.Trainer, connections.Graph, connections.Registry, EventTypes.Default, null, loggers);
+        new(settings.Trainer, connections.Graph, connections.Registry, EventTypes.Default, new TextEncoder(settings.Text).ForTraining, loggers);
 
     private ControlHandlers Handlers() => new()
     {

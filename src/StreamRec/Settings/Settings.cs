@@ -3,6 +3,7 @@ using StreamRec.GraphStore;
 using StreamRec.Ingest;
 using StreamRec.Scorer;
 using StreamRec.Trainer;
+using StreamRec.Trainer.Text;
 
 namespace StreamRec;
 
@@ -17,7 +18,7 @@ public sealed record Settings
     public RedisSettings Redis { get; init; } = new();
     public ControlSettings Control { get; init; } = new();
     public HttpSettings Http { get; init; } = new();
-    public TextSettings Text { get; init; } = new();
+    public TextOptions Text { get; init; } = new();
     public IngestOptions Ingest { get; init; } = new() { BootstrapServers = "" };
     public ScorerOptions Scorer { get; init; } = new() { BootstrapServers = "" };
     public TrainerOptions Trainer { get; init; } = new();
@@ -92,14 +93,4 @@ public sealed record HttpSettings
 {
     /// <summary>Where to listen. Default loopback only; port 0 takes a free one.</summary>
     public string Url { get; init; } = "http://127.0.0.1:5080";
-}
-
-/// <summary>The text encoder.</summary>
-public sealed record TextSettings
-{
-    /// <summary>Folder in Hugging Face layout (config.json, vocab.txt, model.safetensors). Null: a small BERT is pre-trained on the catalogue's own text.</summary>
-    public string? Weights { get; init; }
-
-    /// <summary>Where text vectors are cached by content hash. Default <c>.streamrec/text</c>.</summary>
-    public string CacheDirectory { get; init; } = ".streamrec/text";
 }
