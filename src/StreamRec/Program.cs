@@ -2,6 +2,7 @@ using System.CommandLine;
 using StreamRec;
 using StreamRec.Commands;
 using StreamRec.Demo;
+using StreamRec.Replay;
 
 var root = new RootCommand("StreamRec: events in on a topic, fresh personal rankings out on a topic.")
 {
