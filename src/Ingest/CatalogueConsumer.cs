@@ -31,7 +31,7 @@ internal sealed class CatalogueConsumer : IDisposable
     {
         (_options, _postgres, _redis, _deadLetters, _stats) = (options, postgres, redis, deadLetters, stats);
         _log = loggers.CreateLogger<CatalogueConsumer>();
-        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(KafkaSettings.Consumer(options, options.GroupId + "-catalogue"))
+        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(KafkaSettings.Consumer(options, options.GroupId + "-catalogue", "headers,topic"))
             .SetErrorHandler((_, e) => Log.KafkaError(_log, e.Reason, e.Code.ToString()))
             .SetPartitionsAssignedHandler((_, partitions) => [.. partitions.Select(Start)])
             .SetPartitionsRevokedHandler((_, partitions) => Drop(partitions))

@@ -61,8 +61,7 @@ public sealed class DeadLetters(IngestOptions options)
     public async IAsyncEnumerable<DeadLetter> ListAsync(DeadLetterFilter filter, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var config = KafkaSettings.Consumer(options, options.GroupId + "-deadletters");
-        config.ConsumeResultFields = "all";
+        var config = KafkaSettings.Consumer(options, options.GroupId + "-deadletters", "all");
         config.EnableAutoCommit = false;
         using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).Build();
         var ends = Assign(consumer, filter.Partition);

@@ -22,8 +22,8 @@ internal sealed class InteractionConsumer : IDisposable
     private readonly ILogger _log;
     private readonly ILogger _graphLog;
     private readonly IConsumer<Ignore, Decoded> _consumer;
-    private readonly Dictionary<TopicPartition, PartitionWorker> _workers = [];
-    private readonly HashSet<TopicPartition> _paused = [];
+    private readonly Dictionary<Partition, PartitionWorker> _workers = []; // of the one topic
+    private readonly HashSet<Partition> _paused = [];
     private CancellationToken _stop;
     private long _nextTick;
     private long _nextLag;
@@ -34,7 +34,7 @@ internal sealed class InteractionConsumer : IDisposable
         (_options, _postgres, _redis, _deadLetters, _stats) = (options, postgres, redis, deadLetters, stats);
         (_log, _graphLog) = (loggers.CreateLogger<InteractionConsumer>(), loggers.CreateLogger<RedisFollower>());
         var reader = new DecodingReader(new InteractionDecoder(options.Decoder, types), options.MaxDeadLetterBytes);
-        _consumer = new ConsumerBuilder<Ignore, Decoded>(KafkaSettings.Consumer(options, options.GroupId))
+        _consumer = new ConsumerBuilder<Ignore, Decoded>(KafkaSettings.Consumer(options, options.GroupId, "headers"))
             .SetKeyDeserializer(reader)
             .SetValueDeserializer(reader)
             .SetErrorHandler((_, e) => Log.KafkaError(_log, e.Reason, e.Code.ToString()))
@@ -53,7 +53,7 @@ internal sealed class InteractionConsumer : IDisposable
         {
             while (!cancellation.IsCancellationRequested)
             {
-                if (Consume() is { } result && _workers.TryGetValue(result.TopicPartition, out var worker))
+                if (Consume() is { } result && _workers.TryGetValue(result.Partition, out var worker))
                     Hand(worker, result);
                 if (Environment.TickCount64 >= _nextTick)
                     Tick();
@@ -97,7 +97,7 @@ internal sealed class InteractionConsumer : IDisposable
         if (offset > buffer.NextInput)
             Skipped(buffer, offset);
         buffer.Add(offset, result.Message.Value, result.Message.Headers is { Count: > 0 } headers ? headers : null);
-        if (buffer.IsFull && _paused.Add(buffer.Partition))
+        if (buffer.IsFull && _paused.Add(result.Partition))
             _consumer.Pause([buffer.Partition]);
     }
 
@@ -116,14 +116,14 @@ internal sealed class InteractionConsumer : IDisposable
         {
             if (worker.Completion.IsFaulted)
             {
-                Restart(partition, worker);
+                Restart(worker);
                 return;
             }
 
             if (_paused.Contains(partition) && worker.Buffer.HasRoom)
             {
                 _paused.Remove(partition);
-                _consumer.Resume([partition]);
+                _consumer.Resume([worker.Buffer.Partition]);
             }
         }
 
@@ -138,9 +138,9 @@ internal sealed class InteractionConsumer : IDisposable
         var behind = 0;
         foreach (var (partition, worker) in _workers)
         {
-            var high = _consumer.GetWatermarkOffsets(partition).High;
+            var high = _consumer.GetWatermarkOffsets(worker.Buffer.Partition).High;
             if (high.Value >= 0)
-                _stats.SetLag(partition.Partition, Math.Max(0, high.Value - worker.Applied));
+                _stats.SetLag(partition, Math.Max(0, high.Value - worker.Applied));
             behind += worker.RedisInStep ? 0 : 1;
         }
 
@@ -148,15 +148,16 @@ internal sealed class InteractionConsumer : IDisposable
     }
 
     /// <summary>A fenced worker reads the stored offset again: where the partition is still ours that heals it, else the rebalance is on its way. Any other failure ends ingest.</summary>
-    private void Restart(TopicPartition partition, PartitionWorker worker)
+    private void Restart(PartitionWorker worker)
     {
+        var partition = worker.Buffer.Partition;
         var error = worker.Completion.Exception!.GetBaseException();
         if (error is not FencedException)
             throw new InvalidOperationException($"ingest of {partition.Topic}/{partition.Partition.Value} failed at offset {worker.Applied}: {error.Message}", error);
         Metrics.Fenced.Add(1);
         Log.Fenced(_log, partition.Topic, partition.Partition.Value, worker.Applied);
         worker.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        _workers.Remove(partition);
+        _workers.Remove(partition.Partition);
         var start = Start(partition);
         _consumer.Seek(start);
     }
@@ -181,7 +182,7 @@ internal sealed class InteractionConsumer : IDisposable
                 var buffer = new PartitionBuffer(_options, partition, next);
                 if (low > next)
                     buffer.Lose(low);
-                _workers[partition] = new PartitionWorker(buffer, next, _postgres, _redis, _deadLetters, _stats, Store, _graphLog);
+                _workers[partition.Partition] = new PartitionWorker(buffer, next, _postgres, _redis, _deadLetters, _stats, Store, _graphLog);
                 _stats.SetLag(partition.Partition, Math.Max(0, high - next));
                 _stats.SetError(null);
                 Log.Assigned(_log, partition.Topic, partition.Partition.Value, Math.Max(low, next));
@@ -215,16 +216,16 @@ internal sealed class InteractionConsumer : IDisposable
     /// <summary>Ours until this returns: the batch in work is finished, the rest dropped for the next owner.</summary>
     private void Revoked(List<TopicPartitionOffset> partitions)
     {
-        var stopping = partitions.Select(p => p.TopicPartition).Where(_workers.ContainsKey).ToArray();
+        var stopping = partitions.Select(p => p.Partition).Where(_workers.ContainsKey).ToArray();
         Task.WhenAll(stopping.Select(p => _workers[p].StopAsync(drop: true, _options.DrainTimeout))).GetAwaiter().GetResult();
-        Forget(stopping, p => Log.Revoked(_log, p.Topic, p.Partition.Value, _workers[p].Applied));
+        Forget(stopping, p => Log.Revoked(_log, _options.Topics.Interactions, p.Value, _workers[p].Applied));
     }
 
     /// <summary>Somebody else's already: whatever is in work would be fenced, so it is cancelled.</summary>
     private void Lost(List<TopicPartitionOffset> partitions) =>
-        Forget([.. partitions.Select(p => p.TopicPartition).Where(_workers.ContainsKey)], p => Log.PartitionLost(_log, p.Topic, p.Partition.Value));
+        Forget([.. partitions.Select(p => p.Partition).Where(_workers.ContainsKey)], p => Log.PartitionLost(_log, _options.Topics.Interactions, p.Value));
 
-    private void Forget(TopicPartition[] partitions, Action<TopicPartition> say)
+    private void Forget(Partition[] partitions, Action<Partition> say)
     {
         foreach (var partition in partitions)
         {
@@ -232,7 +233,7 @@ internal sealed class InteractionConsumer : IDisposable
             _workers[partition].DisposeAsync().AsTask().GetAwaiter().GetResult();
             _workers.Remove(partition);
             _paused.Remove(partition);
-            _stats.DropPartition(partition.Partition);
+            _stats.DropPartition(partition);
         }
     }
 

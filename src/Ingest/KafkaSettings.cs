@@ -5,7 +5,10 @@ namespace StreamRec.Ingest;
 /// <summary>librdkafka settings with the reasons for those that are not defaults.</summary>
 internal static class KafkaSettings
 {
-    public static ConsumerConfig Consumer(IngestOptions options, string group) => Extended(options, new ConsumerConfig
+    /// <param name="options">Where and how.</param>
+    /// <param name="group">Consumer group.</param>
+    /// <param name="fields">Parts of a record to materialise; each costs an allocation per record.</param>
+    public static ConsumerConfig Consumer(IngestOptions options, string group, string fields) => Extended(options, new ConsumerConfig
     {
         BootstrapServers = options.BootstrapServers,
         GroupId = group,
@@ -18,7 +21,7 @@ internal static class KafkaSettings
         FetchWaitMaxMs = 100,
         QueuedMinMessages = 20_000, // what a pause throws away and fetches again
         QueuedMaxMessagesKbytes = 32 * 1024, // bounds memory under a backlog
-        ConsumeResultFields = "headers",
+        ConsumeResultFields = fields,
     });
 
     public static ProducerConfig Producer(IngestOptions options) => Extended(options, new ProducerConfig
