@@ -15,7 +15,11 @@ public sealed partial class PostgresGraph
             withdrawn_at = null, updated_at = now()
         """;
 
-    private const string WithdrawItemSql = "update items set available = false, withdrawn_at = coalesce(withdrawn_at, now()), updated_at = now() where item_id = $1";
+    // An item may be withdrawn before its first interaction makes it known: it must not come in as available then.
+    private const string WithdrawItemSql = """
+        insert into items as item (item_id, available, withdrawn_at) values ($1, false, now())
+        on conflict (item_id) do update set available = false, withdrawn_at = coalesce(item.withdrawn_at, now()), updated_at = now()
+        """;
 
     private const string UpsertUserSql = """
         insert into users (user_id, attributes, updated_at) values ($1, $2, now())

@@ -33,7 +33,7 @@ internal sealed class CatalogueConsumer : IDisposable
         _log = loggers.CreateLogger<CatalogueConsumer>();
         _consumer = new ConsumerBuilder<byte[]?, byte[]?>(KafkaSettings.Consumer(options, options.GroupId + "-catalogue", "headers,topic"))
             .SetErrorHandler((_, e) => Log.KafkaError(_log, e.Reason, e.Code.ToString()))
-            .SetPartitionsAssignedHandler((_, partitions) => [.. partitions.Select(Start)])
+            .SetPartitionsAssignedHandler((_, partitions) => _stop.IsCancellationRequested ? InteractionConsumer.Unstarted(partitions) : [.. partitions.Select(Start)])
             .SetPartitionsRevokedHandler((_, partitions) => Drop(partitions))
             .SetPartitionsLostHandler((_, partitions) => Drop(partitions))
             .Build();

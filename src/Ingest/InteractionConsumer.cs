@@ -165,8 +165,11 @@ internal sealed class InteractionConsumer : IDisposable
     private List<TopicPartitionOffset> Assigned(List<TopicPartition> partitions)
     {
         _paused.Clear();
-        return [.. partitions.Select(Start)];
+        return _stop.IsCancellationRequested ? Unstarted(partitions) : [.. partitions.Select(Start)];
     }
+
+    /// <summary>A rebalance that comes while we leave: nothing is read any more.</summary>
+    internal static List<TopicPartitionOffset> Unstarted(List<TopicPartition> partitions) => [.. partitions.Select(p => new TopicPartitionOffset(p, Offset.End))];
 
     /// <summary>Claims a partition and starts its worker where Postgres says. Waits for Postgres as long as it takes.</summary>
     private TopicPartitionOffset Start(TopicPartition partition)
