@@ -14,8 +14,8 @@ internal sealed class TrainingStatistics
     private double _normMax;
     private int _steps;
 
-    /// <summary>Mean loss of the current epoch.</summary>
-    public double Loss => _steps == 0 ? double.NaN : _lossSum / _steps;
+    /// <summary>Mean loss of the current epoch, of the one before as long as this has no step; NaN before the first.</summary>
+    public double Loss { get; private set; } = double.NaN;
 
     public void StartEpoch() => (_lossSum, _normSum, _normMax, _steps) = (0, 0, 0, 0);
 
@@ -36,6 +36,7 @@ internal sealed class TrainingStatistics
         }
 
         (_lossSum, _normSum, _normMax, _steps) = (_lossSum + value, _normSum + norm, Math.Max(_normMax, norm), _steps + 1);
+        Loss = _lossSum / _steps;
         return norm;
     }
 
