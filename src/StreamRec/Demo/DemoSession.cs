@@ -106,7 +106,8 @@ internal sealed class DemoSession : IDisposable
 
     private static ReplayOptions Pace(DemoOptions options, RoleHost host) => new()
     {
-        Speed = options.Speed, Duration = options.Duration, Followed = [host.Settings.Ingest.GroupId, host.Settings.Scorer.GroupId], ItemsFollowed = host.Settings.Ingest.GroupId,
+        Speed = options.Speed, Duration = options.Duration, Followed = [host.Settings.Ingest.GroupId, host.Settings.Scorer.GroupId],
+        ItemsFollowed = ReplayOptions.CatalogueGroup(host.Settings),
     };
 
     private void Delivered(SourceMessage message, int partition, long offset)

@@ -38,7 +38,7 @@ internal static class ReplayCommand
                 Speed = speed is null && dataset == "simulate" ? DemoOptions.SimulatedSpeed : ReplayOptions.ParseSpeed(speed ?? "max"),
                 Duration = parsed.GetValue(minutes) is { } m ? TimeSpan.FromMinutes(m) : null,
                 Followed = [.. Groups(followed, settings)],
-                ItemsFollowed = followed.Contains("ingest") && !followed.Contains("none") ? settings.Ingest.GroupId : null,
+                ItemsFollowed = followed.Contains("ingest") && !followed.Contains("none") ? ReplayOptions.CatalogueGroup(settings) : null,
             };
             using var loggers = CommandContext.Loggers();
             using var replayer = new Replayer(bootstrap, settings.Topics, options, loggers.CreateLogger("StreamRec.Replay"));

@@ -27,6 +27,9 @@ public sealed record ReplayOptions
     /// <summary>How long a followed group may stand still, with messages waiting, before the replay says so. Default 30 s.</summary>
     public TimeSpan StallWarning { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>The group ingest reads the catalogue topics with.</summary>
+    public static string CatalogueGroup(Settings settings) => settings.Ingest.GroupId + "-catalogue";
+
     /// <summary>Reads <c>max</c> or a positive number of events per second.</summary>
     /// <exception cref="Sources.SourceException">Neither of the two.</exception>
     public static double? ParseSpeed(string speed)
