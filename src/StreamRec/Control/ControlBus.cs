@@ -28,6 +28,7 @@ public static class ControlBus
     {
         services.AddMassTransit(bus =>
         {
+            bus.DisableUsageTelemetry(); // a recommender reports to nobody but its owner
             // A train request is work for one trainer; everything else is news for every process, so those queues are its own.
             bus.AddConsumer<TrainRequestedConsumer>();
             bus.AddConsumer<TrainingProgressConsumer>().Endpoint(OwnQueue);
