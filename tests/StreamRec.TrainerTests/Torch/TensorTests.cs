@@ -182,6 +182,30 @@ public sealed class TensorTests
     }
 
     [Fact]
+    public void Dropout_keeps_the_right_share_whatever_the_probability_and_follows_the_seed()
+    {
+        using var scope = NewDisposeScope();
+        var x = ones(1_000_000);
+        foreach (var p in new[] { 0.05, 0.3, 0.5, 0.9 })
+        {
+            var kept = nn.functional.dropout(x, p).ne(0).to(ScalarType.Float64);
+            Assert.InRange(kept.mean().item<double>(), 1 - p - 0.003, 1 - p + 0.003);
+            // Neighbours, and elements one block of the generator apart, are independent.
+            foreach (var lag in new[] { 1, 2, 64, 16384 })
+            {
+                var both = (kept.narrow(0, 0, 900_000) * kept.narrow(0, lag, 900_000)).mean().item<double>();
+                Assert.InRange(both, ((1 - p) * (1 - p)) - 0.004, ((1 - p) * (1 - p)) + 0.004);
+            }
+        }
+
+        var state = get_rng_state();
+        var first = nn.functional.dropout(x, 0.3);
+        set_rng_state(state);
+        Assert.True(first.bytes.SequenceEqual(nn.functional.dropout(x, 0.3).bytes));
+        Assert.False(first.bytes.SequenceEqual(nn.functional.dropout(x, 0.3).bytes));
+    }
+
+    [Fact]
     public void Threads_default_to_the_cores()
     {
         if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null)

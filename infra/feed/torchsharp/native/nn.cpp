@@ -13,8 +13,6 @@ SRT Handle srt_softmax(Handle t, int64_t dim) { return tensor([&] { return at::s
 SRT Handle srt_log_softmax(Handle t, int64_t dim) { return tensor([&] { return at::log_softmax(*t, dim); }); }
 SRT Handle srt_leaky_relu(Handle t, double slope) { return tensor([&] { return at::leaky_relu(*t, slope); }); }
 SRT Handle srt_elu(Handle t, double alpha) { return tensor([&] { return at::elu(*t, alpha); }); }
-SRT Handle srt_dropout(Handle t, double p, int training) { return tensor([&] { return at::dropout(*t, p, training != 0); }); }
-SRT int srt_dropout_(Handle t, double p, int training) { return status([&] { at::dropout_(*t, p, training != 0); }); }
 SRT Handle srt_layer_norm(Handle t, const int64_t* d, int64_t n, Handle w, Handle b, double eps) {
     return tensor([&] { return at::layer_norm(*t, dims(d, n), opt(w), opt(b), eps); });
 }

@@ -1,6 +1,7 @@
 // C ABI over libtorch for the TorchSharp subset beside this folder. Every function catches every C++ exception: tensor functions
 // return null, status functions -1, and srt_last_error() then has the text. A handle is a heap-allocated at::Tensor.
-#pragma once
+#ifndef STREAMREC_SRT_H // Not a pragma: build.sh includes a precompiled copy first.
+#define STREAMREC_SRT_H
 #include <ATen/ATen.h>
 #include <torch/version.h>
 
@@ -122,3 +123,5 @@ inline std::vector<at::Tensor> list(const Handle* handles, int64_t n) {
 
 inline at::IntArrayRef dims(const int64_t* d, int64_t n) { return at::IntArrayRef(d, static_cast<size_t>(n)); }
 } // namespace srt
+
+#endif

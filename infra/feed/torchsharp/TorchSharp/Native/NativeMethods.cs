@@ -64,6 +64,7 @@ internal static partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial Status srt_autograd_grad(nint[] outputs, long n, nint[] inputs, long m, nint[] seeds, long k, int retain, int create, int allowUnused, [In, Out] nint[] result);
 
+    [LibraryImport(Library)] internal static partial void srt_release_cache();
     [LibraryImport(Library)] internal static partial Status srt_adam(nint[] parameters, nint[] m, nint[] v, long n, AdamSettings settings);
     [LibraryImport(Library)] internal static partial Status srt_sgd(nint[] parameters, long n, double lr, double weightDecay);
     [LibraryImport(Library)] internal static partial Status srt_zero_grad(nint[] parameters, long n);

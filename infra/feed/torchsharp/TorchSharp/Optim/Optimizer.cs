@@ -50,9 +50,8 @@ public static partial class torch
                 _groups.Add((controller, parameters));
             }
 
-            protected virtual void Dispose(bool disposing)
-            {
-            }
+            /// <summary>The end of an optimiser is the end of a training run: the memory its steps used again and again goes back to the system.</summary>
+            protected virtual void Dispose(bool disposing) => NativeMethods.srt_release_cache();
         }
 
         public static AdamW AdamW(IEnumerable<Parameter> parameters, double lr = 0.001, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 0)
