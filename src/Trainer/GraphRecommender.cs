@@ -20,11 +20,11 @@ public sealed class GraphRecommender : IDisposable
 
     private readonly Parameter _bias;
 
-    public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout)
+    public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout, bool gaps = false)
     {
         Inputs = inputs;
         Items = new ItemGraphModel(encoder.Dim, inputs.Items, inputs.TextDim, inputs.CategoryCount, items, Dropout);
-        Users = new TemporalUserEncoder(encoder, dropout, Dropout);
+        Users = new TemporalUserEncoder(encoder, dropout, Dropout, gaps);
         _bias = new Parameter(torch.zeros(new long[] { inputs.Items }, dtype: ScalarType.Float32));
         Parameters =
         [

@@ -1,4 +1,5 @@
 using StreamRec.Model;
+using StreamRec.Trainer.Data;
 using StreamRec.Trainer.Training;
 
 namespace StreamRec.Trainer;
@@ -66,6 +67,12 @@ public sealed record TrainerOptions
 
     /// <summary>Dropout in the user encoder. Default 0.3.</summary>
     public double Dropout { get; init; } = 0.3;
+
+    /// <summary>What a position of a history is asked for in training. Default the next event.</summary>
+    public TargetMode Targets { get; init; } = TargetMode.Next;
+
+    /// <summary>Give the encoder the time between events of the history as well. Default false.</summary>
+    public bool Gaps { get; init; }
 
     /// <summary>Padded positions per training batch. Default 3,200.</summary>
     public int BatchTokens { get; init; } = 3_200;

@@ -110,10 +110,12 @@ internal sealed class TrainingRun : IDisposable
         Report("evaluate", 0.72);
         var model = RankingModel.From(ToArtifact(0, new Dictionary<string, double>()));
         var events = _prequential.Spread(Split.ValidEnd, Split.End, _options.HoldoutEvents);
-        var candidate = _prequential.Ranks(model, events, model.Channels, _cancel);
+        var (candidate, coverage) = _prequential.Ranks(model, events, model.Channels, _cancel);
         Report("evaluate", 0.8);
-        var champion = _champion is null ? null : _prequential.Ranks(_champion.Model, events, [], _cancel)[Prequential.Blend];
-        return new HoldoutReport([.. events.Select(e => _data.Log.User[e])], candidate, champion);
+        var champion = _champion is null ? null : _prequential.Ranks(_champion.Model, events, [], _cancel).Ranks[Prequential.Blend];
+        var counts = _data.Log.ItemCounts(_fitEnd);
+        return new HoldoutReport(
+            [.. events.Select(e => _data.Log.User[e])], candidate, champion, [.. events.Select(e => counts[_data.Log.Item[e]] < HoldoutReport.ColdEvents)], coverage);
     }
 
     /// <summary>The model as it is now, its channels fitted on the same events.</summary>
@@ -146,7 +148,7 @@ internal sealed class TrainingRun : IDisposable
     private void Descend(string stage, int end, LoopOptions loop, Func<GraphRecommender, double>? validate, double from, double to)
     {
         _fitEnd = end;
-        var sampler = new SequenceSampler(_data.Log, end, _options.Encoder.MaxHistory, _options.BatchTokens, _data.Types, _options.Seed);
+        var sampler = new SequenceSampler(_data.Log, end, _options.Encoder.MaxHistory, _options.BatchTokens, _data.Types, _options.Seed, _options.Targets);
         long[] classes = [.. sampler.ItemCounts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
         var training = new TrainingLoop(_model!, sampler, classes, loop, validate);
         var result = training.Run(_options.Seed + end, (done, metrics) => _progress?.Invoke(stage, from + ((to - from) * done), metrics), _cancel);
@@ -170,7 +172,7 @@ internal sealed class TrainingRun : IDisposable
     {
         torch.manual_seed(_options.Seed);
         var neighbours = _data.Neighbours(end, _options.Neighbours, _options.Seed, _threads, _cancel);
-        return new GraphRecommender(_options.Encoder, _options.Items, new ItemInputs(_data.Features, neighbours, _device), _options.Dropout);
+        return new GraphRecommender(_options.Encoder, _options.Items, new ItemInputs(_data.Features, neighbours, _device), _options.Dropout, _options.Gaps);
     }
 
     private void Release()

@@ -3,6 +3,19 @@ using StreamRec.Model;
 
 namespace StreamRec.Trainer.Data;
 
+/// <summary>Which events a position of a history is asked for.</summary>
+public enum TargetMode
+{
+    /// <summary>The event after it: the question of P2, where a line of an invoice sees the lines before it.</summary>
+    Next,
+
+    /// <summary>The last event of a moment is asked for each event of the next moment: the question of P2-strict, and of a list made between two visits.</summary>
+    Moment,
+
+    /// <summary>Both.</summary>
+    Both,
+}
+
 /// <summary>
 /// Cuts the users' histories into training batches: every event after a user's first is a target once per epoch.
 /// Per epoch: events that share a timestamp are put into a random order (their order in the log is an accident), each history is cut at a random first
@@ -13,10 +26,14 @@ public sealed class SequenceSampler
     /// <summary>Chunks sorted by length together: enough to pad little, few enough to keep the batches random.</summary>
     private const int SortWindow = 512;
 
+    /// <summary>Events of one moment a position is asked for, at most: a bulk import must not fill a batch.</summary>
+    private const int MaxMoment = 32;
+
     private readonly EventLog _log;
     private readonly int _maxLength;
     private readonly int _batchTokens;
     private readonly int _seed;
+    private readonly TargetMode _mode;
     private readonly bool[] _wanted;
     private readonly int[][] _users;
 
@@ -26,9 +43,10 @@ public sealed class SequenceSampler
     /// <param name="batchTokens">Padded positions per batch, about.</param>
     /// <param name="types">Events whose type weighs 0 or less are read but never a target: nobody wants to be recommended a return.</param>
     /// <param name="seed">With the epoch number decides every random choice.</param>
-    public SequenceSampler(EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed)
+    /// <param name="mode">Which events are asked for.</param>
+    public SequenceSampler(EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed, TargetMode mode = TargetMode.Next)
     {
-        (_log, _maxLength, _batchTokens, _seed) = (log, maxLength, batchTokens, seed);
+        (_log, _maxLength, _batchTokens, _seed, _mode) = (log, maxLength, batchTokens, seed, mode);
         _wanted = [.. Enumerable.Range(0, 256).Select(code => types.WeightOf((byte)code) > 0)];
         var users = new List<int[]>();
         for (var u = 0; u < log.Users; u++)
@@ -125,11 +143,13 @@ public sealed class SequenceSampler
         {
             for (var t = 0; t + 1 < chunks[row].Count; t++)
             {
-                var next = chunks[row][t + 1];
-                if (!_wanted[_log.Type[next]])
-                    continue;
-                asked.Add((row * length) + t);
-                targets.Add(_log.Item[next]);
+                foreach (var next in TargetsOf(chunks[row], t))
+                {
+                    if (!_wanted[_log.Type[next]])
+                        continue;
+                    asked.Add((row * length) + t);
+                    targets.Add(_log.Item[next]);
+                }
             }
         }
 
@@ -139,6 +159,19 @@ public sealed class SequenceSampler
         for (var row = 0; row < chunks.Count; row++)
             Fill(batch, row, chunks[row]);
         return batch;
+    }
+
+    /// <summary>The events position <paramref name="t"/> is asked for; a moment's other events may lie beyond the chunk.</summary>
+    private ReadOnlySpan<int> TargetsOf(ArraySegment<int> chunk, int t)
+    {
+        var order = chunk.Array.AsSpan(chunk.Offset + t);
+        var sameMoment = _log.TimeMs[order[0]] == _log.TimeMs[order[1]];
+        if (_mode == TargetMode.Next || sameMoment)
+            return _mode == TargetMode.Moment ? [] : order.Slice(1, 1);
+        var count = 1;
+        while (count < MaxMoment && count + 1 < order.Length && _log.TimeMs[order[count + 1]] == _log.TimeMs[order[1]])
+            count++;
+        return order.Slice(1, count);
     }
 
     private void Fill(SequenceBatch batch, int row, ArraySegment<int> chunk)

@@ -6,8 +6,13 @@ namespace StreamRec.Trainer.Evaluation;
 /// <param name="Users">User of each judged event.</param>
 /// <param name="Candidate">Ranks by the candidate's lists (<see cref="Prequential.Blend"/>) and by each of its channels alone.</param>
 /// <param name="Champion">Ranks by the champion's lists; null without a champion.</param>
-public sealed record HoldoutReport(int[] Users, Dictionary<string, int[]> Candidate, int[]? Champion)
+/// <param name="Cold">Whether the event's item has fewer than <see cref="ColdEvents"/> events in what the candidate was fitted on.</param>
+/// <param name="Coverage">Share of the catalogue in any of the candidate's lists.</param>
+public sealed record HoldoutReport(int[] Users, Dictionary<string, int[]> Candidate, int[]? Champion, bool[] Cold, double Coverage)
 {
+    /// <summary>An item with fewer events counts as cold, as in the evaluation protocol.</summary>
+    public const int ColdEvents = 5;
+
     /// <summary>
     /// The gate: the candidate's lists must be at least as good as the champion's, less the tolerance; the first model must beat popularity of the last 30 days.
     /// </summary>
@@ -41,6 +46,9 @@ public sealed record HoldoutReport(int[] Users, Dictionary<string, int[]> Candid
             Add(channel + "_", ranks);
         if (Champion is not null)
             Add("champion_", Champion);
+        metrics["coverage_20"] = Coverage;
+        metrics["cold_n"] = Cold.Count(c => c);
+        metrics["cold_hr_20"] = RankMetrics.Of([.. Candidate[Prequential.Blend].Where((_, k) => Cold[k])]).Hr20;
         var (gain, low, high) = Gain(Champion ?? Candidate[ChannelNames.Popularity]);
         (metrics["gain_ndcg_10"], metrics["gain_ndcg_10_low"], metrics["gain_ndcg_10_high"]) = (gain, low, high);
         return metrics;

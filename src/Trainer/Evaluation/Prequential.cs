@@ -46,19 +46,26 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
         return judged.Length <= count ? judged : [.. Enumerable.Range(0, count).Select(k => judged[(int)((long)k * judged.Length / count)])];
     }
 
-    /// <summary>Ranks of the events' items by the model's lists, under <see cref="Blend"/>, and by each of the channels alone, under its name.</summary>
+    /// <summary>
+    /// Ranks of the events' items by the model's lists, under <see cref="Blend"/>, and by each of the channels alone, under its name; and the share of the
+    /// catalogue that any of the lists showed.
+    /// </summary>
     /// <remarks>Cost: 2 scorings of the catalogue by each channel per event.</remarks>
     /// <param name="model">Judged.</param>
     /// <param name="events">Ascending event indices, as from <see cref="Spread"/>.</param>
     /// <param name="channels">Channels to judge alone; must be the model's.</param>
     /// <param name="cancel">Checked per event.</param>
-    public Dictionary<string, int[]> Ranks(RankingModel model, int[] events, IReadOnlyList<string> channels, CancellationToken cancel)
+    public (Dictionary<string, int[]> Ranks, double Coverage) Ranks(RankingModel model, int[] events, IReadOnlyList<string> channels, CancellationToken cancel)
     {
         var ranks = channels.Append(Blend).ToDictionary(c => c, _ => new int[events.Length], StringComparer.Ordinal);
         var parts = Math.Min(Math.Max(1, events.Length / 64), Environment.ProcessorCount);
+        var shown = new bool[model.ItemCount + itemIds.Length];
         void Judge(int k, in RankContext context, int target, RankWorkspace workspace)
         {
-            ranks[Blend][k] = RankInList(model.Rank(context, ListLength, workspace), target);
+            var list = model.Rank(context, ListLength, workspace);
+            ranks[Blend][k] = RankInList(list, target);
+            foreach (var line in list)
+                shown[line.Item] = true; // threads only ever write true
             if (channels.Count == 0)
                 return;
             var scores = new float[context.ItemCount];
@@ -71,7 +78,7 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
         }
 
         Visit(model, events, parts, Judge, cancel);
-        return ranks;
+        return (ranks, shown.Count(x => x) / (double)Math.Max(1, itemIds.Length));
     }
 
     /// <summary>Calls <paramref name="judge"/> for each event with what a model may know then; in order within each of <paramref name="parts"/> threads' stretches.</summary>

@@ -27,6 +27,7 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
 {
     private readonly EncoderConfig _config;
     private readonly double _rate;
+    private readonly bool _gaps;
     private readonly MaskDropout _dropout;
     private readonly Embedding pos;
     private readonly Embedding type;
@@ -36,13 +37,19 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
     private readonly ModuleList<CausalBlock> blocks;
     private readonly LayerNorm ln;
 
-    public TemporalUserEncoder(EncoderConfig config, double rate, MaskDropout dropout) : base(nameof(TemporalUserEncoder))
+    /// <param name="config">Shape.</param>
+    /// <param name="rate">Dropout of the input and in the blocks.</param>
+    /// <param name="dropout">Where the masks come from.</param>
+    /// <param name="gaps">Read the time since the previous event. Off by default: beside the time to the question it only hurt (P2-strict .090 → .082).</param>
+    public TemporalUserEncoder(EncoderConfig config, double rate, MaskDropout dropout, bool gaps = false) : base(nameof(TemporalUserEncoder))
     {
-        (_config, _rate, _dropout) = (config, rate, dropout);
+        (_config, _rate, _dropout, _gaps) = (config, rate, dropout, gaps);
         pos = Small(config.MaxHistory, config.Dim);
         type = Small(config.TypeRows, config.Dim);
         value = Small(config.ValueRows, config.Dim);
         gap = Small(config.TimeRows, config.Dim);
+        if (!gaps)
+            init.zeros_(gap.weight!);
         ask = Small(config.TimeRows, config.Dim);
         blocks = new ModuleList<CausalBlock>([.. Enumerable.Range(0, config.Blocks)
             .Select(_ => new CausalBlock(config.Dim, config.Heads, config.Ffn, rate, dropout))]);
@@ -58,7 +65,9 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
             throw new ArgumentException($"a history of {length} events is longer than max_history {_config.MaxHistory}", nameof(batch));
         var x = items.index_select(0, batch.Item.reshape(-1)).view(rows, length, _config.Dim) * Math.Sqrt(_config.Dim);
         x = x + pos.weight!.narrow(0, 0, length) + type.forward(batch.Type) + value.forward(batch.Value)
-            + gap.forward(batch.Gap) + ask.forward(batch.Ask);
+            + ask.forward(batch.Ask);
+        if (_gaps)
+            x = x + gap.forward(batch.Gap);
         x = _dropout.Apply(x, _rate, training);
         var mask = CausalBlock.Mask(length, items.device);
         foreach (var block in blocks)
