@@ -1,4 +1,5 @@
 using StreamRec.Model;
+using StreamRec.Trainer.Layers;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -28,12 +29,15 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
         positions = Embedding(config.MaxPositions, config.HiddenSize);
         types = Embedding(config.TypeVocabSize, config.HiddenSize);
         embedded_norm = LayerNorm(config.HiddenSize, eps: config.LayerNormEps);
-        layers = new ModuleList<BertLayer>([.. Enumerable.Range(0, config.Layers).Select(i => new BertLayer($"layer{i}", config))]);
+        layers = new ModuleList<BertLayer>([.. Enumerable.Range(0, config.Layers).Select(i => new BertLayer($"layer{i}", config, Dropout))]);
         pooler = Linear(config.HiddenSize, config.HiddenSize);
         RegisterComponents();
     }
 
     public BertConfig Config { get; }
+
+    /// <summary>Where the masks of all layers come from; seed it before each training step.</summary>
+    public MaskDropout Dropout { get; } = new();
 
     /// <summary>[vocabulary, H]: also the output weights of the masked language model.</summary>
     public Parameter WordEmbeddings => words.weight!;
@@ -49,7 +53,7 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
         var length = ids.shape[1];
         var place = arange(length, dtype: ScalarType.Int64, device: ids.device).unsqueeze(0).expand(ids.shape[0], length);
         var sum = words.forward(ids).add(positions.forward(place)).add(types.forward(tokenTypes ?? zeros_like(ids)));
-        return functional.dropout(embedded_norm.forward(sum), Config.Dropout, training: training);
+        return Dropout.Apply(embedded_norm.forward(sum), Config.Dropout, training);
     }
 
     /// <summary>The output of every layer [B, L, H], from embedded tokens.</summary>

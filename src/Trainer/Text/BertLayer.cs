@@ -1,3 +1,4 @@
+using StreamRec.Trainer.Layers;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -15,7 +16,8 @@ namespace StreamRec.Trainer.Text;
 public sealed class BertLayer : Module<Tensor, Tensor, Tensor>
 {
     private readonly int _heads;
-    private readonly double _dropout;
+    private readonly double _rate;
+    private readonly MaskDropout _dropout;
     private readonly Linear query;
     private readonly Linear key;
     private readonly Linear value;
@@ -25,10 +27,10 @@ public sealed class BertLayer : Module<Tensor, Tensor, Tensor>
     private readonly Linear down;
     private readonly LayerNorm norm;
 
-    public BertLayer(string name, BertConfig config)
+    public BertLayer(string name, BertConfig config, MaskDropout dropout)
         : base(name)
     {
-        (_heads, _dropout) = (config.Heads, config.Dropout);
+        (_heads, _rate, _dropout) = (config.Heads, config.Dropout, dropout);
         var hidden = config.HiddenSize;
         (query, key, value, attended) = (Linear(hidden, hidden), Linear(hidden, hidden), Linear(hidden, hidden), Linear(hidden, hidden));
         (up, down) = (Linear(hidden, config.IntermediateSize), Linear(config.IntermediateSize, hidden));
@@ -46,12 +48,12 @@ public sealed class BertLayer : Module<Tensor, Tensor, Tensor>
         Tensor Heads(Linear projection) => projection.forward(input1).view(batch, length, _heads, size).transpose(1, 2).reshape(batch * _heads, length, size);
         var scores = Heads(query).bmm(Heads(key).transpose(1, 2)).mul(1.0 / Math.Sqrt(size)).view(batch, _heads, length, length);
         // A finite minimum: a row of padding only must not become NaN.
-        var weights = functional.dropout(scores.masked_fill(input2.unsqueeze(1), -1e9).softmax(-1), _dropout, training: training);
+        var weights = _dropout.Apply(scores.masked_fill(input2.unsqueeze(1), -1e9).softmax(-1), _rate, training);
         var context = weights.view(batch * _heads, length, length).bmm(Heads(value))
             .view(batch, _heads, length, size).transpose(1, 2).reshape(batch, length, hidden);
-        var a = attended_norm.forward(input1.add(functional.dropout(attended.forward(context), _dropout, training: training)));
+        var a = attended_norm.forward(input1.add(_dropout.Apply(attended.forward(context), _rate, training)));
         var wide = functional.gelu(up.forward(a));
-        return norm.forward(a.add(functional.dropout(down.forward(wide), _dropout, training: training)));
+        return norm.forward(a.add(_dropout.Apply(down.forward(wide), _rate, training)));
     }
 
     /// <summary>The block's weights under their names in Hugging Face files, without the prefix up to the layer's number.</summary>
