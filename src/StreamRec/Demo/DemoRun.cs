@@ -1,11 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
-using Spectre.Console;
 using StreamRec.Contracts;
 using StreamRec.Local;
-using StreamRec.Replay;
 using StreamRec.Roles;
 using StreamRec.Sources;
 
@@ -40,7 +37,7 @@ internal static class DemoRun
         DemoResult result;
         using (var session = new DemoSession(options, source, servers, host, file, loggers, clock))
             result = await session.RunAsync(ct);
-        AnsiConsole.Write(Summary.Build(result));
+        Summary.Print(result);
         if (options.Report is { } report)
         {
             await File.WriteAllBytesAsync(report, DemoReport.Of(result).ToJson(), CancellationToken.None);
@@ -78,7 +75,8 @@ internal static class DemoRun
                 TrainAfterEvents = (events / 4) + 1, TrainEvery = TimeSpan.Zero, Poll = TimeSpan.FromMilliseconds(200),
             },
             Trainer = settings.Trainer with { ModelsDirectory = Path.Combine(servers.Root, "models") },
-            Scorer = settings.Scorer with { ArtifactRoot = Path.Combine(servers.Root, "models") },
+            // The replay follows the committed offsets; committing often lets it keep little outstanding, so that a list is soon made at full speed too.
+            Scorer = settings.Scorer with { ArtifactRoot = Path.Combine(servers.Root, "models"), CommitInterval = TimeSpan.FromMilliseconds(100) },
             Text = settings.Text with { Folder = Path.Combine(LocalPaths.Root, ".streamrec", "text") },
         };
     }

@@ -13,6 +13,9 @@ namespace StreamRec.Demo;
 internal sealed class DemoSession : IDisposable
 {
     private const double RequestsPerSecond = 10;
+
+    /// <summary>A fraction of a second of work for the slowest stage: enough to keep it busy, little enough that its lists are fresh.</summary>
+    private const int MaxOutstanding = 4_000;
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250), Patience = TimeSpan.FromSeconds(15), SettleLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LastTrainingLimit = TimeSpan.FromMinutes(4), InterruptedLimit = TimeSpan.FromSeconds(3);
 
@@ -107,7 +110,7 @@ internal sealed class DemoSession : IDisposable
     private static ReplayOptions Pace(DemoOptions options, RoleHost host) => new()
     {
         Speed = options.Speed, Duration = options.Duration, Followed = [host.Settings.Ingest.GroupId, host.Settings.Scorer.GroupId],
-        ItemsFollowed = ReplayOptions.CatalogueGroup(host.Settings),
+        MaxOutstanding = MaxOutstanding, ItemsFollowed = ReplayOptions.CatalogueGroup(host.Settings),
     };
 
     private void Delivered(SourceMessage message, int partition, long offset)

@@ -9,6 +9,21 @@ namespace StreamRec.Demo;
 /// <summary>What a demo ends with: what went in, what became of it, what was learned, how good and how fast the lists were.</summary>
 internal static class Summary
 {
+    private const int PlainWidth = 160;
+
+    /// <summary>Prints it: in colour and as wide as the terminal, plain and wide enough where there is none.</summary>
+    public static void Print(DemoResult result)
+    {
+        var redirected = System.Console.IsOutputRedirected;
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = redirected ? AnsiSupport.No : AnsiSupport.Detect, ColorSystem = redirected ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
+        });
+        if (redirected)
+            console.Profile.Width = PlainWidth;
+        console.Write(Build(result));
+    }
+
     public static IRenderable Build(DemoResult r) => new Rows(
         new Rule($"[bold {Accent}]StreamRec demo[/] [{Label}]{r.Dataset.EscapeMarkup()} at {r.Speed.EscapeMarkup()}, {Clock(r.Wall)} in all[/]") { Justification = Justify.Left, Style = Style.Parse("grey37") },
         Accounts(r), Models(r), Accuracy(r), Lists(r), Verdict(r));
