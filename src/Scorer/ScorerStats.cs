@@ -20,7 +20,7 @@ public sealed class ScorerStats
     private readonly long[] _deadLetters = new long[Enum.GetValues<DeadLetterReason>().Length];
     private IReadOnlyList<SampleUser> _samples = [];
     private long _applied, _scored, _undecodable, _duplicates, _erasedEvents, _lost, _interactionLists, _requestLists, _repeatedRequests, _redisFailures, _swaps;
-    private long _modelVersion, _lag;
+    private long _modelVersion, _lag, _pending;
     private int _repeats;
 
     internal ScorerStats(PrequentialEvaluator prequential) => _prequential = prequential;
@@ -65,6 +65,9 @@ public sealed class ScorerStats
 
     /// <summary>Messages of the assigned partitions not read yet, as of the last second.</summary>
     public long Lag => Volatile.Read(ref _lag);
+
+    /// <summary>Lists owed: users within their debounce window plus lists the broker has not acknowledged. With <see cref="Lag"/> at 0, 0 means all is done.</summary>
+    public long PendingLists => Volatile.Read(ref _pending);
 
     /// <summary>Whether lists may hold items the user already has; see <see cref="ScorerOptions.Seen"/>.</summary>
     public bool RepeatsAllowed => Volatile.Read(ref _repeats) != 0;
@@ -147,6 +150,8 @@ public sealed class ScorerStats
     }
 
     internal void SetLag(long messages) => Volatile.Write(ref _lag, messages);
+
+    internal void SetPending(long lists) => Volatile.Write(ref _pending, lists);
 
     internal void SetRepeats(bool allowed) => Volatile.Write(ref _repeats, allowed ? 1 : 0);
 

@@ -69,6 +69,9 @@ public sealed class ScorerWorker : IDisposable
     /// <summary>Whether a pause has taken effect: nothing is consumed any more.</summary>
     public bool IsPaused => Volatile.Read(ref _loop) is { IsPaused: true };
 
+    /// <summary>Partitions of interactions and requests this instance owns now.</summary>
+    public int AssignedPartitions => Volatile.Read(ref _loop)?.AssignedPartitions ?? 0;
+
     /// <summary>Looks for a new champion now instead of at the next poll.</summary>
     public void PollModelsNow() => _models.LookNow();
 

@@ -14,6 +14,10 @@ internal sealed partial class ScorerLoop
     private TopicPartitionOffset[] _catalogue = [];
     private IReadOnlyList<int> _allInteractions = [];
     private bool _followChanged;
+    private volatile int _assigned;
+
+    /// <summary>Partitions this instance owns; readable from any thread.</summary>
+    public int AssignedPartitions => _assigned;
 
     private IConsumer<byte[], byte[]?> BuildGroup() =>
         new ConsumerBuilder<byte[], byte[]?>(new ConsumerConfig
@@ -73,6 +77,7 @@ internal sealed partial class ScorerLoop
                 : AssignRequests(committed.TopicPartition, scoreFrom)));
         }
 
+        _assigned += partitions.Count;
         _logger.Assigned(partitions.Count);
         _pauseApplied = false; // a fresh assignment runs
         _followChanged = true;
@@ -128,6 +133,7 @@ internal sealed partial class ScorerLoop
 
     private void Release(List<TopicPartitionOffset> partitions)
     {
+        _assigned -= partitions.Count;
         foreach (var partition in partitions)
         {
             if (partition.Topic != _options.Topics.Interactions)

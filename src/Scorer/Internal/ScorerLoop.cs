@@ -106,6 +106,7 @@ internal sealed partial class ScorerLoop : IDisposable
 
         FlushDue();
         Follow();
+        _stats.SetPending(_scoring.Dirty.Count + _output.InFlight);
         _output.ThrowIfFailed();
         if (_time.GetElapsedTime(_lagAt) >= (_pauseApplied ? PausedLagInterval : LagInterval))
             MeasureLag();

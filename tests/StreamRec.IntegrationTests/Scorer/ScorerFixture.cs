@@ -67,15 +67,21 @@ internal sealed class ScorerFixture : IAsyncDisposable
 
     public async Task StartAsync(Func<ScorerOptions, ScorerOptions>? change = null)
     {
+        Worker = NewWorker(change);
+        _stop = new CancellationTokenSource();
+        _run = Worker.RunAsync(_stop.Token);
+        await await Task.WhenAny(_run, Worker.Started);
+    }
+
+    /// <summary>A further instance of the same group, for the caller to run.</summary>
+    public ScorerWorker NewWorker(Func<ScorerOptions, ScorerOptions>? change = null)
+    {
         var options = new ScorerOptions
         {
             BootstrapServers = _servers.Kafka, Topics = Topics, GroupId = _group, Debounce = TimeSpan.FromMilliseconds(50), Seen = SeenPolicy.Exclude,
             CommitInterval = TimeSpan.FromMilliseconds(100), SessionTimeout = TimeSpan.FromSeconds(6),
         };
-        Worker = new ScorerWorker(change?.Invoke(options) ?? options, Postgres, Redis, Registry, EventTypes.Default, Loggers);
-        _stop = new CancellationTokenSource();
-        _run = Worker.RunAsync(_stop.Token);
-        await await Task.WhenAny(_run, Worker.Started);
+        return new ScorerWorker(change?.Invoke(options) ?? options, Postgres, Redis, Registry, EventTypes.Default, Loggers);
     }
 
     public async Task StopAsync()

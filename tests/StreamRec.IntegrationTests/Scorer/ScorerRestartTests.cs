@@ -101,6 +101,35 @@ public sealed class ScorerRestartTests(Servers servers)
     }
 
     [Fact]
+    public async Task Two_instances_share_the_scoring_and_each_holds_the_whole_graph()
+    {
+        await using var scorer = await ScorerFixture.CreateAsync(servers);
+        await scorer.StartAsync();
+        await scorer.InteractAsync("before", "u0", "i0", Day);
+        scorer.UntilList("the first instance works", l => l.UserId == "u0");
+
+        using var second = scorer.NewWorker();
+        using var stop = new CancellationTokenSource();
+        var run = second.RunAsync(stop.Token);
+        await scorer.UntilAsync("each owns partitions", () => second.AssignedPartitions > 0 && scorer.Worker.AssignedPartitions is > 0 and < 16);
+        for (var i = 1; i < 80; i++)
+            await scorer.InteractAsync("e" + i, "u" + (i % 20), "i" + i, Day + i);
+        await scorer.UntilAsync("both have every edge", () => scorer.Worker.Stats.Applied == 80 && second.Stats.Applied == 80);
+        await scorer.UntilAsync("each event has its list", () => scorer.Worker.Stats.Lists + second.Stats.Lists == 80);
+        Assert.True(second.Stats.Scored > 0, "the second instance scores nothing");
+        Assert.Equal(80, scorer.Worker.Stats.Scored + second.Stats.Scored);
+
+        await scorer.StopAsync(); // the rest falls to the second one, which has the graph already
+        await scorer.UntilAsync("the second owns everything", () => second.AssignedPartitions == 16);
+        await scorer.InteractAsync("after", "u0", "i-last", Day + 1000);
+        var list = scorer.UntilList("the list after the hand-over", l => l.UserId == "u0" && l.Items.Count > 0 && l.Items.All(i => i.ItemId != "i-last") && l.CausedBy!.Offset > 0);
+        Assert.NotNull(list);
+        await scorer.UntilAsync("it is applied", () => second.Stats.Applied == 81);
+        await stop.CancelAsync();
+        await run;
+    }
+
+    [Fact]
     public async Task While_paused_nothing_is_consumed_and_afterwards_everything()
     {
         await using var scorer = await ScorerFixture.CreateAsync(servers);
