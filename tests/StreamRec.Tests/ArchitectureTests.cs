@@ -93,13 +93,22 @@ public sealed partial class ArchitectureTests
         var lines = File.ReadAllLines(file);
         for (var i = 1; i < lines.Length; i++)
         {
-            if (lines[i].Trim() != "{" || !MethodHeader().IsMatch(lines[i - 1]))
+            if (lines[i].Trim() != "{" || !MethodHeader().IsMatch(HeaderAbove(lines, i)))
                 continue;
             var indent = lines[i].Length - lines[i].TrimStart().Length;
             var end = Array.FindIndex(lines, i + 1, l => l.TrimEnd() == new string(' ', indent) + "}");
             if (end > i)
                 yield return (i, end - i + 2);
         }
+    }
+
+    /// <summary>The declaration above a brace, which may span lines: upwards until its parentheses balance.</summary>
+    private static string HeaderAbove(string[] lines, int brace)
+    {
+        var header = lines[brace - 1];
+        for (var at = brace - 2; at >= 0 && header.Count(c => c == ')') > header.Count(c => c == '('); at--)
+            header = lines[at] + " " + header.Trim();
+        return header;
     }
 
     private static IEnumerable<string> Items(string project, string element)
@@ -112,7 +121,7 @@ public sealed partial class ArchitectureTests
 
     private static string Short(string name) => name == "StreamRec" ? name : name["StreamRec.".Length..];
 
-    [GeneratedRegex(@"^\s+(public|private|internal|protected|static|async|override|unsafe|ref|void|\w+(<.*>)?\??(\[\])?) .*\)\s*(where .*)?$")]
+    [GeneratedRegex(@"^\s+(?!.*\b(class|record|struct|interface|new|return|yield|if|while|for|foreach|using|lock|catch|switch|fixed)\b)[\w<>\[\],.?() ]+ \w+(<.*>)?\(.*\)\s*(where .*)?$")]
     private static partial Regex MethodHeader();
 
     [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId\s*=\s*)?(\d+)")]
