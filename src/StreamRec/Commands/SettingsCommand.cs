@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Npgsql;
+using StreamRec.Ingest;
+using StreamRec.Scorer;
 
 namespace StreamRec.Commands;
 
@@ -16,6 +19,7 @@ internal static class SettingsCommand
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
         IgnoreReadOnlyProperties = true,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { WithoutShared } },
     };
 
     public static Command Create()
@@ -29,5 +33,14 @@ internal static class SettingsCommand
             return 0;
         });
         return command;
+    }
+
+    /// <summary>Addresses and topics of the roles come from the kafka section; a second place to set them would be a place to forget.</summary>
+    private static void WithoutShared(JsonTypeInfo type)
+    {
+        if (type.Type != typeof(IngestOptions) && type.Type != typeof(ScorerOptions))
+            return;
+        foreach (var shared in type.Properties.Where(p => p.Name is "bootstrapServers" or "topics").ToArray())
+            type.Properties.Remove(shared);
     }
 }
