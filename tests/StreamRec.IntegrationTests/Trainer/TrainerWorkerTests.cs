@@ -84,7 +84,9 @@ public sealed class TrainerWorkerTests(Servers servers)
     /// <summary>Users who walk along rings of items, one event every few minutes: learnable, and not by popularity.</summary>
     private static async Task FillAsync(PostgresGraph graph, int users, int eventsPerUser, long fromOffset)
     {
-        var batch = new InteractionBatch("interactions", 0);
+        const string Topic = "test.interactions.v1";
+        await graph.ClaimAsync(Topic, 0, fromOffset, Ct);
+        var batch = new InteractionBatch(Topic, 0);
         batch.Reset(fromOffset);
         var random = new Random((int)fromOffset);
         var start = 1_700_000_000_000 + (fromOffset * 3_600_000);
