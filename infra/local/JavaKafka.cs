@@ -62,13 +62,15 @@ internal sealed class JavaKafka : KafkaBroker
     {
         long start = Stopwatch.GetTimestamp();
         string data = folder.In("kafka-data");
-        Directory.CreateDirectory(data);
+        Directory.CreateDirectory(Path.Combine(data, "tmp"));
         string config = Path.Combine(data, "server.properties");
         await File.WriteAllLinesAsync(config, Properties(options, data, port), ct);
         await File.WriteAllTextAsync(Path.Combine(data, "log4j2.properties"), LogProperties, ct);
         string[] jvm =
         [
             java, "-Xms64m", "-Xmx" + options.KafkaHeap, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
+            // Compression codecs and performance counters are files of the data folder, not of /tmp, where a killed broker would leave them.
+            "-Djava.io.tmpdir=" + Path.Combine(data, "tmp"), "-XX:+PerfDisableSharedMem",
             // Relative to the working folder, since log4j reads the value as a URI and a path may hold spaces.
             "-Dlog4j2.configurationFile=log4j2.properties", "-cp", Path.Combine(home, "libs", "*"),
         ];

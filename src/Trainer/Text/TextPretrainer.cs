@@ -128,7 +128,7 @@ public static class TextPretrainer
             var loss = masked.add(Contrast(encoder, vocabulary, texts, states, mask));
             optimizer.zero_grad();
             loss.backward();
-            utils.clip_grad_norm_(parameters, 1.0);
+            nn.utils.clip_grad_norm_(parameters, 1.0);
             optimizer.step();
             progress?.Report(new TextProgress("pretrain", step + 1, steps, masked.item<float>()));
         }
