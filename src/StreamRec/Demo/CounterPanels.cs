@@ -20,7 +20,7 @@ internal static class CounterPanels
         ("edges per user", s.Graph.Users == 0 ? "–" : Rate(s.Graph.Edges / (double)s.Graph.Users))));
 
     public static Panel Lists(DemoSnapshot s, int width) => DemoView.Box("lists out", new Rows(
-        new Markup($"[bold {Served}]{Rate(Last(s.ListsPerSecond)),7}[/] [{Label}]lists/s[/]   [bold]{Count(s.Lists)}[/] [{Label}]in all, model[/] {Version(s.ServingVersion)}"),
+        new Markup($"[bold {Served}]{Rate(Last(s.ListsPerSecond)),7}[/] [{Label}]lists/s[/]   [bold]{Count(s.Lists)}[/] [{Label}]by[/] {Version(s.ServingVersion)}") { Overflow = Overflow.Ellipsis },
         new Markup(Sparkline(s.ListsPerSecond, width, Served)),
         Latency("event → list", s.EventToList),
         Latency("request → list", s.RequestToList),
@@ -42,7 +42,7 @@ internal static class CounterPanels
         return DemoView.Box($"dead letters: {Count(total)}", new Rows(lines));
     }
 
-    public static string Version(long version) => version == 0 ? $"[{Dim}]none yet[/]" : $"[bold {Training}]v{version}[/]";
+    public static string Version(long version) => version == 0 ? $"[{Dim}]no model yet[/]" : $"[bold {Training}]v{version}[/]";
 
     private static double Last(IReadOnlyList<double> values) => values.Count == 0 ? 0 : values[^1];
 

@@ -32,6 +32,9 @@ internal sealed class DemoObserver(DemoSnapshot start, RoleHost host, Replayer r
 
     public DemoPhase Phase { get; set; }
 
+    /// <summary>How long the pipeline had nothing to do because the replay stood still for training.</summary>
+    public TimeSpan Idle { get; private set; }
+
     /// <summary>Looks until cancelled.</summary>
     public async Task RunAsync(TimeSpan every, CancellationToken ct)
     {
@@ -66,11 +69,14 @@ internal sealed class DemoObserver(DemoSnapshot start, RoleHost host, Replayer r
         _endedRuns = runs.Count(r => r.EndedAt is not null);
         _runActive = runs.Any(r => r.Status is RunStatus.Requested or RunStatus.Running);
         var stats = host.Scorer!.Stats;
+        var hold = replayer.Stats.Holding;
+        if (hold == Hold.Training && last.Hold == Hold.Training && replayer.Outstanding == 0)
+            Idle += clock.Elapsed - last.Elapsed;
         var applied = progress.Sum(p => p.Applied);
         _history.Add(replayer.Stats.Sent, applied, stats.Lists);
         Volatile.Write(ref _snapshot, last with
         {
-            Phase = Phase, Elapsed = clock.Elapsed, Sent = replayer.Stats.Sent, Hold = replayer.Stats.Holding,
+            Phase = Phase, Elapsed = clock.Elapsed, Sent = replayer.Stats.Sent, Hold = hold,
             SentPerSecond = _history.Rates(0), AppliedPerSecond = _history.Rates(1), ListsPerSecond = _history.Rates(2),
             IngestLag = replayer.Lags[0].Lag, ScorerLag = stats.Lag, Applied = applied, Duplicates = progress.Sum(p => p.Duplicates), DeadLetters = deadLetters, Graph = graph,
             Runs = runs, Models = models, ServingVersion = stats.ModelVersion, Lists = stats.Lists, ListsSeenOutside = watch.Lists,

@@ -45,11 +45,11 @@ internal sealed record DemoResult
     public required PrequentialReport Prequential { get; init; }
     public required OutsideVerdict Outside { get; init; }
 
-    /// <summary>From the first event sent to the last one scored, without the time the replay stood still for training.</summary>
+    /// <summary>From the first event sent to the last one scored, without <see cref="IdleForTraining"/>.</summary>
     public required TimeSpan Busy { get; init; }
 
-    /// <summary>How long the replay stood still for training.</summary>
-    public required TimeSpan HeldForTraining { get; init; }
+    /// <summary>How long everything was done and the replay stood still for training.</summary>
+    public required TimeSpan IdleForTraining { get; init; }
 
     /// <summary>The whole command, servers' start included.</summary>
     public required TimeSpan Wall { get; init; }

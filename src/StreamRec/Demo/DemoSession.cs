@@ -35,7 +35,7 @@ internal sealed class DemoSession : IDisposable
     private readonly Replayer _replayer;
     private readonly DemoObserver _observer;
     private Baseline _before = new(0, 0, 0, 0, new Dictionary<string, long>(), 0);
-    private TimeSpan _busy;
+    private TimeSpan _started, _busy;
 
     public DemoSession(DemoOptions options, IEventSource source, LocalServers servers, RoleHost host, FileLog log, ILoggerFactory loggers, Stopwatch clock)
     {
@@ -124,11 +124,11 @@ internal sealed class DemoSession : IDisposable
     private async Task ReplayAsync(CancellationTokenSource stopAsking, CancellationToken ct)
     {
         _observer.Phase = DemoPhase.Replaying;
-        var start = _clock.Elapsed;
+        _started = _clock.Elapsed;
         await _replayer.RunAsync(_source, ct);
         _observer.Phase = DemoPhase.Draining;
         await _replayer.DrainAsync(ct);
-        _busy = _clock.Elapsed - start - _replayer.Stats.Held(Hold.Training);
+        _busy = _clock.Elapsed - _started - _observer.Idle;
         await stopAsking.CancelAsync();
         _observer.Phase = DemoPhase.LastTraining;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -172,7 +172,7 @@ internal sealed class DemoSession : IDisposable
             Lists = last.Lists, ListsInTopic = _counts.Messages(_topics.Recommendations, Partitions(_topics.Recommendations)) - _before.Lists, ListsSeenOutside = _watch.Lists,
             RequestsAsked = _requester.Asked, RequestsAnswered = _watch.Answers, EventToList = last.EventToList, RequestToList = last.RequestToList,
             Prequential = _host.Scorer!.Stats.Prequential, Outside = _judge.Verdict(),
-            Busy = _busy > TimeSpan.Zero ? _busy : _clock.Elapsed - _replayer.Stats.Held(Hold.Training), HeldForTraining = _replayer.Stats.Held(Hold.Training), Wall = _clock.Elapsed,
+            Busy = _busy > TimeSpan.Zero ? _busy : _clock.Elapsed - _started - _observer.Idle, IdleForTraining = _observer.Idle, Wall = _clock.Elapsed,
         };
     }
 

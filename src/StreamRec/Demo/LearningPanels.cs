@@ -40,10 +40,13 @@ internal static class LearningPanels
         var top = Math.Max(0.02, Math.Max(windows.Max(w => w.Served.Hr10), windows.Max(w => w.Popularity.Hr10)) * 1.1);
         var events = (double)windows[^1].EventsEnd;
         var labels = "";
+        var newest = windows[0].LastVersion;
         for (var i = 1; i < windows.Count; i++)
         {
-            if (windows[i].LastVersion == windows[i - 1].LastVersion)
+            // Partitions change over one by one; a version is marked where its first list is tested.
+            if (windows[i].LastVersion <= newest)
                 continue;
+            newest = windows[i].LastVersion;
             var x = windows[i - 1].EventsEnd / events;
             chart.Vertical(x, "mediumpurple4");
             var at = (int)(x * (width - Axis));
@@ -90,7 +93,7 @@ internal static class LearningPanels
             _ => ("✓", Label),
         };
         var took = run.StartedAt is { } start ? Clock((run.EndedAt ?? DateTimeOffset.UtcNow) - start) : "";
-        var metrics = run.Metrics.Count > 0 ? run.Metrics : model?.Metrics ?? run.Metrics;
+        var metrics = model?.Metrics ?? run.Metrics;
         var state = model?.Status == ModelStatus.Champion ? $"[{Served}]serves[/]" : $"[{Dim}]{model?.Status ?? run.Status}[/]";
         return $"[{colour}]{mark}[/] [bold]{name,-5}[/][{Label}]{Cut(run.Reason, 17),-18}[/]{took,7}  {Value(metrics, "hr_10"),6} {Value(metrics, "ndcg_10"),8}   {state}";
     }

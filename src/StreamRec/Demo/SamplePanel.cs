@@ -18,9 +18,16 @@ internal static class SamplePanel
         foreach (var e in user.Events.Take(events))
             lines.Add(new Markup($"[{Accent}]{Cut(e.Type, 8),-8}[/] {Cut(Name(e.Title, e.ItemId), width - 9)}"));
         lines.Add(new Markup(user.ModelVersion == 0 ? $"[{Dim}]→ list without a model[/]" : $"[{Dim}]→ list by model[/] [{Training}]v{user.ModelVersion}[/]"));
+        var room = Math.Max(1, height - lines.Count);
+        var reasons = room >= 2 * Math.Min(3, user.List.Count);
         var rank = 0;
-        foreach (var item in user.List.Take(Math.Max(1, height - lines.Count)))
+        foreach (var item in user.List.Take(reasons ? room / 2 : room))
+        {
             lines.Add(Item(++rank, item, width));
+            if (reasons)
+                lines.Add(new Markup($"   [{Dim}]{Cut(item.Reason, width - 3)}[/]"));
+        }
+
         return DemoView.Box($"user {Cut(user.UserId, 24)}", new Rows(lines));
     }
 

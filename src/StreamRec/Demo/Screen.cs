@@ -40,7 +40,7 @@ internal sealed class Screen : IDisposable
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = colours == ColorSystem.NoColors ? AnsiSupport.No : AnsiSupport.Yes,
-            ColorSystem = (ColorSystemSupport)((int)colours + (colours == ColorSystem.NoColors ? 0 : 1)),
+            ColorSystem = (ColorSystemSupport)colours, // the same names and numbers
             Out = new Sized(text, width, height),
         });
         console.Write(what);

@@ -49,7 +49,7 @@ internal static class Summary
 
     private static Table Models(DemoResult r)
     {
-        var table = Start("training run", "why", "took", "holdout HR@10", "NDCG@10", "became");
+        var table = Start("training run", "why", "took", "HR@10", "NDCG@10", "on the holdout; became");
         foreach (var run in r.Runs)
         {
             var model = r.Models.FirstOrDefault(m => m.Version == run.Version);
@@ -58,7 +58,7 @@ internal static class Summary
             table.AddRow(
                 new Markup(run.Version is { } v ? $"[bold {Training}]v{v}[/]" : "–"), new Markup($"[{Label}]{run.Reason.EscapeMarkup()}[/]"), new Markup(took).RightJustified(),
                 Metric(metrics, "hr_10"), Metric(metrics, "ndcg_10"),
-                new Markup(model?.Status == ModelStatus.Champion ? $"[{Served}]champion[/]" : $"{model?.Status ?? run.Status}{(run.Error is { Length: > 0 } e ? $" [{Dim}]{Cut(e, 60)}[/]" : "")}"));
+                new Markup(model?.Status == ModelStatus.Champion ? $"[{Served}]champion[/]" : $"{model?.Status ?? run.Status}{(run.Error is { Length: > 0 } e ? $" [{Dim}]{Cut(e, 44)}[/]" : "")}"));
         }
 
         if (r.Runs.Count == 0)
@@ -101,7 +101,7 @@ internal static class Summary
         Row($"request → list ({Count(r.RequestsAnswered)} of {Count(r.RequestsAsked)} answered)", r.RequestToList.Count, r.RequestToList);
         table.Caption = new TableTitle(
             $"[{Dim}]{Count(r.ListsInTopic)} lists on the topic, an outside consumer read {Count(r.ListsSeenOutside)}; {Rate(r.IngestPerSecond)} events/s and {Rate(r.ListsPerSecond)} lists/s "
-            + $"over {Clock(r.Busy)}{(r.HeldForTraining > TimeSpan.FromSeconds(1) ? $", and {Clock(r.HeldForTraining)} standing still for training" : "")}[/]");
+            + $"over {Clock(r.Busy)}{(r.IdleForTraining > TimeSpan.FromSeconds(1) ? $", and {Clock(r.IdleForTraining)} idle until a training run was done" : "")}[/]");
         return table;
 
         void Row(string name, long count, Contracts.LatencySummary l) => table.AddRow(

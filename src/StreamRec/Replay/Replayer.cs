@@ -60,6 +60,9 @@ public sealed class Replayer : IDisposable
     /// <summary>Called on the sending loop for each catalogue message.</summary>
     public Action<ItemRecord>? OnItem { get; init; }
 
+    /// <summary>Messages sent and not yet taken by all that are followed.</summary>
+    public long Outstanding => _interactions.Outstanding + _items.Outstanding;
+
     /// <summary>Interactions a followed group has not taken, in the order of <see cref="ReplayOptions.Followed"/>.</summary>
     public IReadOnlyList<(string Group, long Lag)> Lags => [.. _groups.Select((g, i) => (g.Group, _interactions.Lag(i)))];
 
@@ -92,7 +95,7 @@ public sealed class Replayer : IDisposable
         try
         {
             using var tick = new PeriodicTimer(BusyProbe);
-            while (_interactions.Outstanding + _items.Outstanding > 0)
+            while (Outstanding > 0)
             {
                 await tick.WaitForNextTickAsync(cancellationToken);
                 if (_failure is not null)
@@ -163,7 +166,7 @@ public sealed class Replayer : IDisposable
         var (messages, bytes) = _interactions.Fullest();
         var (itemMessages, itemBytes) = _items.Fullest();
         return HoldBack.Decide(
-            _options, _interactions.Outstanding + _items.Outstanding, Math.Max(messages, itemMessages), Math.Max(bytes, itemBytes), TrainingInProgress());
+            _options, Outstanding, Math.Max(messages, itemMessages), Math.Max(bytes, itemBytes), TrainingInProgress());
     }
 
     private async ValueTask SendAsync(SourceMessage message, CancellationToken cancellationToken)
@@ -226,7 +229,7 @@ public sealed class Replayer : IDisposable
                 for (var g = 0; g < _groups.Count; g++)
                     _groups[g].Report(_interactions, g);
                 _itemsGroup?.Report(_items, 0);
-                var outstanding = _interactions.Outstanding + _items.Outstanding;
+                var outstanding = Outstanding;
                 if (outstanding == 0 || outstanding != lastOutstanding)
                     lastMove = Stopwatch.GetTimestamp();
                 else if (Stopwatch.GetElapsedTime(lastMove) > _options.StallWarning)
