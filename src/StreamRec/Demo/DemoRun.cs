@@ -74,7 +74,8 @@ internal static class DemoRun
                 // One more than a quarter: the end of the stream makes no run due that nobody would wait for.
                 TrainAfterEvents = (events / 4) + 1, TrainEvery = TimeSpan.Zero, Poll = TimeSpan.FromMilliseconds(200),
             },
-            Trainer = settings.Trainer with { ModelsDirectory = Path.Combine(servers.Root, "models") },
+            // A full run of a demo is bounded: on a slow machine it learns for fewer epochs instead of holding the stream for minutes.
+            Trainer = settings.Trainer with { ModelsDirectory = Path.Combine(servers.Root, "models"), MaxTrainSeconds = Math.Min(settings.Trainer.MaxTrainSeconds, 60) },
             // The replay follows the committed offsets; committing often lets it keep little outstanding, so that a list is soon made at full speed too.
             Scorer = settings.Scorer with { ArtifactRoot = Path.Combine(servers.Root, "models"), CommitInterval = TimeSpan.FromMilliseconds(100) },
             Text = settings.Text with { Folder = Path.Combine(LocalPaths.Root, ".streamrec", "text") },
