@@ -47,6 +47,7 @@ public sealed class PageTests(Servers servers)
     private static async Task<IPlaywright> PlaywrightOrSkipAsync()
     {
         Assert.SkipUnless(File.Exists(Chromium), $"needs a browser at {Chromium}: apt-get install chromium");
+        Assertions.SetDefaultExpectTimeout(60_000); // a first page on two busy cores takes seconds; the condition ends the wait
         return await Playwright.CreateAsync();
     }
 
