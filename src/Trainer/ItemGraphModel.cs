@@ -96,11 +96,11 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
             h = h + category.forward(given.Categories);
         h = ln.forward(h);
         foreach (var layer in pinsage)
-            h = Add(h, layer.forward(h, given.EdgeIndex, given.Weight));
+            h = Add(h, layer.Convolve(h, given.Edges, given.Weight));
         foreach (var layer in gat)
-            h = Add(h, layer.forward(h, h, given.EdgeIndex, given.LogWeight).Y);
+            h = Add(h, layer.Attend(h, h, given.Edges, given.LogWeight).Y);
         foreach (var layer in gatv2)
-            h = Add(h, layer.forward(h, h, given.EdgeIndex, given.LogWeight).Y);
+            h = Add(h, layer.Attend(h, h, given.Edges, given.LogWeight).Y);
         return h;
     }
 

@@ -42,7 +42,7 @@ public sealed class ModelTrainer(TrainerOptions options, EventTypes types, ILogg
         var clock = Stopwatch.StartNew();
         TorchRuntime.Prepare(options.Threads);
         var data = new TrainingData(snapshot, text, types, options.MaxCategories);
-        using var run = new TrainingRun(options, data, champion, fineTune, progress, logger, cancel);
+        using var run = new TrainingRun(options, data, champion, fineTune, version, progress, logger, cancel);
         run.Fit();
         run.LearnBlend();
         run.Advance("advance", run.Split.ValidEnd, 0.62, 0.72);
@@ -54,6 +54,6 @@ public sealed class ModelTrainer(TrainerOptions options, EventTypes types, ILogg
         foreach (var (name, value) in run.Metrics)
             metrics[name] = value;
         metrics["train_s"] = clock.Elapsed.TotalSeconds;
-        return new TrainedModel(run.ToArtifact(version, metrics), accepted, why);
+        return new TrainedModel(run.ToArtifact(metrics), accepted, why);
     }
 }

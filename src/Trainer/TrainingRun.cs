@@ -16,6 +16,9 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Shares of <see cref="TrainerOptions.MaxTrainSeconds"/>; an advance happens twice.</summary>
     private const double FitShare = 0.74, AdvanceShare = 0.13;
 
+    /// <summary>Below this the fixed cost of a step, the item graph, is most of it.</summary>
+    private const int LeastTokens = 512;
+
     /// <summary>Fewer new events than this cannot judge anything: the run then falls back on the newest tenth, which the champion may know.</summary>
     private const int LeastHoldout = 100;
 
@@ -25,6 +28,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly bool _fineTune;
     private readonly TrainProgress? _progress;
     private readonly ILogger _logger;
+    private readonly long _version;
     private readonly CancellationToken _cancel;
     private readonly Device _device;
     private readonly int _threads;
@@ -36,9 +40,9 @@ internal sealed class TrainingRun : IDisposable
     private int _fitEnd;
 
     public TrainingRun(
-        TrainerOptions options, TrainingData data, Champion? champion, bool fineTune, TrainProgress? progress, ILogger logger, CancellationToken cancel)
+        TrainerOptions options, TrainingData data, Champion? champion, bool fineTune, long version, TrainProgress? progress, ILogger logger, CancellationToken cancel)
     {
-        (_options, _data, _champion, _progress, _logger, _cancel) = (options, data, champion, progress, logger, cancel);
+        (_options, _data, _champion, _version, _progress, _logger, _cancel) = (options, data, champion, version, progress, logger, cancel);
         _fineTune = fineTune && champion is not null && champion.Artifact.Manifest.Config.Encoder == options.Encoder;
         _device = TorchRuntime.DeviceOf(options.Device);
         _threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
@@ -81,7 +85,7 @@ internal sealed class TrainingRun : IDisposable
         if (_blend is not null || _fineTune)
             return;
         Report("blend", 0.5);
-        var model = RankingModel.From(ToArtifact(0, new Dictionary<string, double>()));
+        var model = RankingModel.From(ToArtifact(new Dictionary<string, double>()));
         var learner = new BlendTrainer(_options.Blend with { Seed = _options.Seed });
         var events = _prequential.Spread(Split.TrainEnd, Split.ValidEnd, _options.BlendEvents);
         _prequential.Visit(model, events, 1, (int _, in RankContext context, int target, RankWorkspace workspace) => learner.Add(model, context, target, workspace), _cancel);
@@ -108,7 +112,7 @@ internal sealed class TrainingRun : IDisposable
     public HoldoutReport Judge()
     {
         Report("evaluate", 0.72);
-        var model = RankingModel.From(ToArtifact(0, new Dictionary<string, double>()));
+        var model = RankingModel.From(ToArtifact(new Dictionary<string, double>()));
         var events = _prequential.Spread(Split.ValidEnd, Split.End, _options.HoldoutEvents);
         var (candidate, coverage) = _prequential.Ranks(model, events, model.Channels, _cancel);
         Report("evaluate", 0.8);
@@ -119,7 +123,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>The model as it is now, its channels fitted on the same events.</summary>
-    public ModelArtifact ToArtifact(long version, IReadOnlyDictionary<string, double> metrics)
+    public ModelArtifact ToArtifact(IReadOnlyDictionary<string, double> metrics)
     {
         var tensors = _model!.Export();
         ChannelFit.Fit(_config, _data.FitEvents(_fitEnd), tensors, _threads, _cancel);
@@ -132,7 +136,7 @@ internal sealed class TrainingRun : IDisposable
             new ModelManifest
             {
                 Name = _options.ModelName,
-                Version = version,
+                Version = _version,
                 CreatedAt = DateTimeOffset.UtcNow,
                 ParentVersion = _champion?.Artifact.Manifest.Version,
                 CodeVersion = typeof(TrainingRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
@@ -148,9 +152,10 @@ internal sealed class TrainingRun : IDisposable
     private void Descend(string stage, int end, LoopOptions loop, Func<GraphRecommender, double>? validate, double from, double to)
     {
         _fitEnd = end;
-        var sampler = new SequenceSampler(_data.Log, end, _options.Encoder.MaxHistory, _options.BatchTokens, _data.Types, _options.Seed, _options.Targets);
+        var tokens = Math.Min(_options.BatchTokens, Math.Max(LeastTokens, end / _options.StepsPerEpoch));
+        var sampler = new SequenceSampler(_data.Log, end, _options.Encoder.MaxHistory, tokens, _data.Types, _options.Seed, _options.Targets);
         long[] classes = [.. sampler.ItemCounts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
-        var training = new TrainingLoop(_model!, sampler, classes, loop, validate);
+        var training = new TrainingLoop(_model!, sampler, classes, loop with { TensorBoardDirectory = TensorBoardOf(stage) }, validate);
         var result = training.Run(_options.Seed + end, (done, metrics) => _progress?.Invoke(stage, from + ((to - from) * done), metrics), _cancel);
         Log.Descended(_logger, stage, result.Epochs, result.Steps, result.Targets, result.Seconds, result.Loss, result.BestValidation, result.StoppedBy);
         foreach (var (name, value) in new[] { ("epochs", result.Epochs), ("seconds", result.Seconds), ("targets", result.Targets), ("loss", result.Loss) })
@@ -158,6 +163,9 @@ internal sealed class TrainingRun : IDisposable
         if (!double.IsNaN(result.BestValidation))
             Metrics["valid_gnn_ndcg_10"] = result.BestValidation;
     }
+
+    private string? TensorBoardOf(string stage) =>
+        _options.TensorBoard ? Path.Combine(_options.ModelsDirectory, "tensorboard", $"v{_version}-{stage}") : _options.Loop.TensorBoardDirectory;
 
     private LoopOptions FineTuneLoop(int newerThan, double share) => _options.Loop with
     {

@@ -1,4 +1,5 @@
 using StreamRec.GraphStore;
+using StreamRec.Trainer.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -37,8 +38,9 @@ public sealed class ItemInputs : IDisposable
         (Items, TextDim, CategoryCount) = (graph.Rows, features.Text is null ? 0 : features.TextDim, features.CategoryCount);
         Text = Keep(TextDim == 0 ? torch.zeros(1) : torch.tensor(features.Text!, new long[] { Items, TextDim }).to(device));
         Categories = Keep(CategoryCount == 0 ? torch.zeros(1) : features.CategoryMatrix(device));
-        var (edgeIndex, weight) = EdgesOf(graph, device);
-        (EdgeIndex, Weight) = (Keep(edgeIndex), Keep(weight));
+        Edges = EdgesOf(graph, device);
+        var weight = torch.tensor(graph.Weight).to(device);
+        Weight = Keep(weight);
         LogWeight = Keep(weight.clamp(min: 1e-6).log().unsqueeze(1));
         Described = Keep(torch.tensor(DescribedItems(features), new long[] { Items, 1 }).to(device));
     }
@@ -53,7 +55,11 @@ public sealed class ItemInputs : IDisposable
 
     public Tensor Text { get; }
     public Tensor Categories { get; }
-    public Tensor EdgeIndex { get; }
+
+    /// <summary>Neighbour → item, <see cref="Neighbourhoods.Width"/> per item.</summary>
+    public EdgeList Edges { get; }
+
+    /// <summary>[E] importance, 0 for padding.</summary>
     public Tensor Weight { get; }
 
     /// <summary>[E, 1], the edge feature of the attention layers.</summary>
@@ -64,27 +70,20 @@ public sealed class ItemInputs : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in new[] { Text, Categories, EdgeIndex, Weight, LogWeight, Described })
+        foreach (var tensor in new[] { Text, Categories, Edges.Source, Edges.Target, Edges.Keep!, Weight, LogWeight, Described })
             tensor.Dispose();
     }
 
     private static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
 
-    /// <summary>The edges neighbour → item, in item order: edge_index [2, E] and importance [E].</summary>
-    private static (Tensor EdgeIndex, Tensor Weight) EdgesOf(Neighbourhoods graph, Device device)
+    private static EdgeList EdgesOf(Neighbourhoods graph, Device device)
     {
-        List<long> source = [], target = [];
-        List<float> weight = [];
-        for (var item = 0; item < graph.Rows; item++)
-        {
-            foreach (var neighbour in graph.Of(item))
-                source.Add(neighbour);
-            weight.AddRange(graph.WeightsOf(item));
-            target.AddRange(Enumerable.Repeat((long)item, graph.Count[item]));
-        }
-
-        var index = torch.tensor(source.Concat(target).ToArray(), new long[] { 2, source.Count });
-        return (index.to(device), torch.tensor(weight.ToArray()).to(device));
+        var source = Array.ConvertAll(graph.Neighbour, n => Math.Max(0L, n));
+        var target = Enumerable.Range(0, source.Length).Select(e => (long)(e / graph.Width)).ToArray();
+        var keep = Array.ConvertAll(graph.Neighbour, n => n < 0 ? 0f : 1f);
+        return new EdgeList(
+            Keep(torch.tensor(source).to(device)), Keep(torch.tensor(target).to(device)), graph.Width,
+            Keep(torch.tensor(keep, new long[] { keep.Length, 1 }).to(device)));
     }
 
     private static bool[] DescribedItems(ItemFeatures features)

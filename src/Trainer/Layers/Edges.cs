@@ -5,15 +5,13 @@ namespace StreamRec.Trainer.Layers;
 /// <summary>Checks and small steps common to the graph layers.</summary>
 internal static class Edges
 {
-    /// <exception cref="ArgumentException">The edge list or the edge features do not have the layer's shape.</exception>
-    public static void Check(string layer, Tensor edgeIndex, Tensor? edgeAttributes, long edgeDim)
+    /// <exception cref="ArgumentException">The edge features do not have the layer's shape.</exception>
+    public static void Check(string layer, EdgeList edges, Tensor? edgeAttributes, long edgeDim)
     {
-        if (edgeIndex.ndim != 2 || edgeIndex.shape[0] != 2)
-            throw new ArgumentException($"{layer}: edge_index must be [2, E], it is [{string.Join(", ", edgeIndex.shape)}]", nameof(edgeIndex));
         if (edgeDim > 0 != edgeAttributes is not null)
             throw new ArgumentException($"{layer}: built for edge features of width {edgeDim}, called {(edgeAttributes is null ? "without" : "with")} them", nameof(edgeAttributes));
-        if (edgeAttributes is not null && (edgeAttributes.shape[0] != edgeIndex.shape[1] || edgeAttributes.shape[^1] != edgeDim))
-            throw new ArgumentException($"{layer}: edge features must be [{edgeIndex.shape[1]}, {edgeDim}], they are [{string.Join(", ", edgeAttributes.shape)}]", nameof(edgeAttributes));
+        if (edgeAttributes is not null && (edgeAttributes.shape[0] != edges.Source.shape[0] || edgeAttributes.shape[^1] != edgeDim))
+            throw new ArgumentException($"{layer}: edge features must be [{edges.Source.shape[0]}, {edgeDim}], they are [{string.Join(", ", edgeAttributes.shape)}]", nameof(edgeAttributes));
     }
 
     /// <summary>[N, H, C] → [N, H·C] side by side, or [N, C] averaged over the heads.</summary>

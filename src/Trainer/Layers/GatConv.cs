@@ -84,22 +84,32 @@ public sealed class GatConv : Module<Tensor, Tensor, Tensor, Tensor?, (Tensor Y,
 
     public override (Tensor Y, Tensor Attention) forward(Tensor xSource, Tensor xTarget, Tensor edgeIndex, Tensor? edgeAttributes)
     {
-        Edges.Check(nameof(GatConv), edgeIndex, edgeAttributes, _options.EdgeDim);
+        if (_options.AddSelfLoops)
+            (edgeIndex, edgeAttributes) = SelfLoops.Replace(edgeIndex, edgeAttributes, xTarget.shape[0]);
+        return Attend(xSource, xTarget, EdgeList.Of(edgeIndex, nameof(GatConv)), edgeAttributes);
+    }
+
+    /// <summary>The same over edges of either layout; self loops are the caller's.</summary>
+    public (Tensor Y, Tensor Attention) Attend(Tensor xSource, Tensor xTarget, EdgeList edges, Tensor? edgeAttributes)
+    {
+        Edges.Check(nameof(GatConv), edges, edgeAttributes, _options.EdgeDim);
         long heads = _options.Heads, targets = xTarget.shape[0];
         var fromSource = (lin ?? lin_src!).forward(xSource).view(-1, heads, _channels);
         var fromTarget = lin is not null && ReferenceEquals(xSource, xTarget)
             ? fromSource
             : (lin ?? lin_dst!).forward(xTarget).view(-1, heads, _channels);
-        if (_options.AddSelfLoops)
-            (edgeIndex, edgeAttributes) = SelfLoops.Replace(edgeIndex, edgeAttributes, targets);
-        var (source, target) = (edgeIndex[0], edgeIndex[1]);
 
-        var logit = (fromSource * att_src).sum(-1).index_select(0, source) + (fromTarget * att_dst).sum(-1).index_select(0, target);
+        var logit = edges.FromSources((fromSource * att_src).sum(-1)) + edges.FromTargets((fromTarget * att_dst).sum(-1));
         if (lin_edge is not null)
-            logit = logit + (lin_edge.forward(edgeAttributes!).view(-1, heads, _channels) * att_edge!).sum(-1);
-        var attention = Segments.Softmax(F.leaky_relu(logit, _options.NegativeSlope), target, targets);
+        {
+            // a·(W e) = (Wᵀ a)·e: the [E, H·C] product is never made.
+            var direction = (lin_edge.weight!.view(heads, _channels, _options.EdgeDim) * att_edge!.view(heads, _channels, 1)).sum(1);
+            logit = logit + edgeAttributes!.mm(direction.t());
+        }
+
+        var attention = edges.Softmax(F.leaky_relu(logit, _options.NegativeSlope), targets);
         var weight = _options.Dropout > 0 ? F.dropout(attention, _options.Dropout, training) : attention;
-        var y = Segments.Sum(weight.unsqueeze(-1) * fromSource.index_select(0, source), target, targets);
+        var y = edges.Sum(weight.unsqueeze(-1) * edges.FromSources(fromSource), targets);
         return (Edges.Combine(y, _options.Concat) + bias, attention);
     }
 

@@ -53,22 +53,27 @@ public sealed class GatV2Conv : Module<Tensor, Tensor, Tensor, Tensor?, (Tensor 
 
     public override (Tensor Y, Tensor Attention) forward(Tensor xSource, Tensor xTarget, Tensor edgeIndex, Tensor? edgeAttributes)
     {
-        Edges.Check(nameof(GatV2Conv), edgeIndex, edgeAttributes, _options.EdgeDim);
+        if (_options.AddSelfLoops)
+            (edgeIndex, edgeAttributes) = SelfLoops.Replace(edgeIndex, edgeAttributes, xTarget.shape[0]);
+        return Attend(xSource, xTarget, EdgeList.Of(edgeIndex, nameof(GatV2Conv)), edgeAttributes);
+    }
+
+    /// <summary>The same over edges of either layout; self loops are the caller's.</summary>
+    public (Tensor Y, Tensor Attention) Attend(Tensor xSource, Tensor xTarget, EdgeList edges, Tensor? edgeAttributes)
+    {
+        Edges.Check(nameof(GatV2Conv), edges, edgeAttributes, _options.EdgeDim);
         long heads = _options.Heads, targets = xTarget.shape[0];
         var left = lin_l.forward(xSource).view(-1, heads, _channels);
         var right = lin_r is null && ReferenceEquals(xSource, xTarget) ? left : (lin_r ?? lin_l).forward(xTarget).view(-1, heads, _channels);
-        if (_options.AddSelfLoops)
-            (edgeIndex, edgeAttributes) = SelfLoops.Replace(edgeIndex, edgeAttributes, targets);
-        var (source, target) = (edgeIndex[0], edgeIndex[1]);
 
-        var message = left.index_select(0, source);
-        var joined = message + right.index_select(0, target);
+        var message = edges.FromSources(left);
+        var joined = message + edges.FromTargets(right);
         if (lin_edge is not null)
             joined = joined + lin_edge.forward(edgeAttributes!).view(-1, heads, _channels);
         var logit = (F.leaky_relu(joined, _options.NegativeSlope) * att).sum(-1);
-        var attention = Segments.Softmax(logit, target, targets);
+        var attention = edges.Softmax(logit, targets);
         var weight = _options.Dropout > 0 ? F.dropout(attention, _options.Dropout, training) : attention;
-        var y = Segments.Sum(weight.unsqueeze(-1) * message, target, targets);
+        var y = edges.Sum(weight.unsqueeze(-1) * message, targets);
         return (Edges.Combine(y, _options.Concat) + bias, attention);
     }
 }

@@ -20,16 +20,15 @@ public static class LightGcn
     /// <returns>y [N, d] and the K layer outputs.</returns>
     public static (Tensor Y, Tensor[] Layers) Propagate(Tensor x, Tensor edgeIndex, Tensor? edgeWeight, int layers, double[]? alpha = null)
     {
-        Edges.Check(nameof(LightGcn), edgeIndex, null, 0);
+        var edges = EdgeList.Of(edgeIndex, nameof(LightGcn));
         var norm = Normalization(x, edgeIndex, edgeWeight).unsqueeze(1);
-        var (source, target) = (edgeIndex[0], edgeIndex[1]);
         var outputs = new Tensor[layers];
         var share = 1.0 / (layers + 1);
         var y = x * (alpha?[0] ?? share);
         var h = x;
         for (var k = 0; k < layers; k++)
         {
-            h = outputs[k] = Segments.Sum(h.index_select(0, source) * norm, target, x.shape[0]);
+            h = outputs[k] = edges.Sum(edges.FromSources(h) * norm, x.shape[0]);
             y = y + (h * (alpha?[k + 1] ?? share));
         }
 

@@ -36,10 +36,12 @@ public sealed class PinSageConv : Module<Tensor, Tensor, Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor z, Tensor edgeIndex, Tensor alpha)
+    public override Tensor forward(Tensor z, Tensor edgeIndex, Tensor alpha) => Convolve(z, EdgeList.Of(edgeIndex, nameof(PinSageConv)), alpha);
+
+    /// <summary>The same over edges of either layout; a padded edge has α 0.</summary>
+    public Tensor Convolve(Tensor z, EdgeList edges, Tensor alpha)
     {
-        Edges.Check(nameof(PinSageConv), edgeIndex, null, 0);
-        var pooled = Pool(Messages(z), edgeIndex, alpha, z.shape[0]);
+        var pooled = Pool(Messages(z), edges, alpha, z.shape[0]);
         var y = functional.linear(torch.cat([z, pooled], 1), W, w).relu();
         return _normalize ? Edges.Normalize(y) : y;
     }
@@ -48,11 +50,10 @@ public sealed class PinSageConv : Module<Tensor, Tensor, Tensor, Tensor>
     public Tensor Messages(Tensor z) => functional.linear(z, Q, q).relu();
 
     /// <summary>The α-weighted mean of each node's neighbours' messages: [N, mid].</summary>
-    public static Tensor Pool(Tensor messages, Tensor edgeIndex, Tensor alpha, long nodes)
+    public static Tensor Pool(Tensor messages, EdgeList edges, Tensor alpha, long nodes)
     {
-        var (neighbour, node) = (edgeIndex[0], edgeIndex[1]);
-        var total = Segments.Sum(alpha, node, nodes).unsqueeze(1);
-        var sum = Segments.Sum(messages.index_select(0, neighbour) * alpha.unsqueeze(1), node, nodes);
+        var total = edges.Sum(alpha, nodes).unsqueeze(1);
+        var sum = edges.Sum(edges.FromSources(messages) * alpha.unsqueeze(1), nodes);
         // A node without neighbours has sum 0 and total 0: its mean is 0, not NaN, and no gradient flows through the 1.
         return sum / torch.where(total.gt(0), total, torch.ones_like(total));
     }

@@ -25,8 +25,8 @@ public sealed class SageConv : Module<Tensor, Tensor, Tensor, Tensor>
 
     public override Tensor forward(Tensor xSource, Tensor xTarget, Tensor edgeIndex)
     {
-        Edges.Check(nameof(SageConv), edgeIndex, null, 0);
-        var mean = Segments.Mean(xSource.index_select(0, edgeIndex[0]), edgeIndex[1], xTarget.shape[0]);
+        var edges = EdgeList.Of(edgeIndex, nameof(SageConv));
+        var mean = Segments.Mean(edges.FromSources(xSource), edges.Target, xTarget.shape[0]);
         var y = lin_l.forward(mean) + lin_r.forward(xTarget);
         return _normalize ? Edges.Normalize(y) : y;
     }

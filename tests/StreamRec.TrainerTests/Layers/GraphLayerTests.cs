@@ -74,7 +74,7 @@ public class GraphLayerTests
         file.Load(layer);
         var edges = file.Tensor("in.edge_index");
         file.AssertClose("out.h", layer.Messages(leaves["z"]));
-        file.AssertClose("out.n", PinSageConv.Pool(layer.Messages(leaves["z"]), edges, leaves["alpha"], leaves["z"].shape[0]));
+        file.AssertClose("out.n", PinSageConv.Pool(layer.Messages(leaves["z"]), EdgeList.Of(edges, "test"), leaves["alpha"], leaves["z"].shape[0]));
         var y = layer.forward(leaves["z"], edges, leaves["alpha"]);
         file.AssertClose("out.y", y);
         file.CheckGradients((y * file.Float("in.R")).sum(), leaves, layer);
@@ -130,6 +130,36 @@ public class GraphLayerTests
         var sums = Segments.Sum(attention, edges[1], 4).data<float>().ToArray();
         Assert.All([0, 1, 2], node => Assert.Equal(1, sums[node * 2], 5));
         Assert.Equal(0, sums[6]);
+    }
+
+    [Fact]
+    public void A_fixed_number_of_edges_per_node_gives_what_the_edge_list_gives()
+    {
+        using var scope = torch.NewDisposeScope();
+        torch.manual_seed(2);
+        // Node 0 has two edges, node 1 one, node 2 none; the rest is padding.
+        var keep = torch.tensor(new float[] { 1, 1, 1, 0, 0, 0 }, new long[] { 6, 1 });
+        var padded = new EdgeList(torch.tensor(new long[] { 1, 2, 0, 0, 0, 0 }), torch.tensor(new long[] { 0, 0, 1, 1, 2, 2 }), 2, keep);
+        var list = torch.tensor(new long[] { 1, 2, 0, 0, 0, 1 }, new long[] { 2, 3 });
+        var weight = torch.tensor(new float[] { 0.25f, 0.75f, 1, 0, 0, 0 });
+        var feature = torch.randn(6, 1);
+        var x = torch.randn(3, 8).requires_grad_();
+        var sage = new PinSageConv(8, 8, 8);
+        var gat = new GatConv(8, null, 4, new GatOptions { Heads = 2, EdgeDim = 1 });
+        var gatV2 = new GatV2Conv(8, null, 4, new GatOptions { Heads = 2, EdgeDim = 1 });
+        (Tensor Padded, Tensor List)[] pairs =
+        [
+            (sage.Convolve(x, padded, weight), sage.forward(x, list, weight.narrow(0, 0, 3))),
+            (gat.Attend(x, x, padded, feature).Y, gat.forward(x, x, list, feature.narrow(0, 0, 3)).Y),
+            (gatV2.Attend(x, x, padded, feature).Y, gatV2.forward(x, x, list, feature.narrow(0, 0, 3)).Y),
+        ];
+        foreach (var (one, other) in pairs)
+        {
+            Assert.True(one.allclose(other, 1e-5, 1e-6));
+            var r = torch.randn(one.shape);
+            var gradients = new[] { one, other }.Select(y => torch.autograd.grad([(y * r).sum()], [x])[0]).ToArray();
+            Assert.True(gradients[0].allclose(gradients[1], 1e-4, 1e-5));
+        }
     }
 
     [Fact]
