@@ -8,21 +8,21 @@ namespace StreamRec.GraphStore;
 /// An order-independent fingerprint of a set of interactions: how many, and the wrapping sum of a 64-bit hash of each
 /// (user id, item id, event id, type, value, time). The same events give the same digest in any order, from Postgres or straight
 /// from the input, so "nothing lost, nothing doubled" is one string comparison. Not keyed: it detects faults, not attackers.
-/// An event's identity is (event_id, time); whoever feeds raw input must skip repeats of it, as <see cref="Of"/> does.
+/// An event's identity is (user, time, event_id); whoever feeds raw input must skip repeats of it, as <see cref="Of"/> does.
 /// </summary>
 public struct GraphDigest : IEquatable<GraphDigest>
 {
     public long Count { get; private set; }
     public ulong Sum { get; private set; }
 
-    /// <summary>The digest of the distinct events of a raw input. Keeps 24 bytes per event to tell repeats.</summary>
+    /// <summary>The digest of the distinct events of a raw input. Keeps about 50 bytes per event to tell repeats.</summary>
     public static GraphDigest Of(IEnumerable<Interaction> input)
     {
-        var seen = new HashSet<(UInt128, long)>();
+        var seen = new HashSet<(string, long, UInt128)>();
         var digest = default(GraphDigest);
         foreach (var e in input)
         {
-            if (seen.Add((e.EventId, e.TimeMs)))
+            if (seen.Add((e.UserId, e.TimeMs, e.EventId)))
                 digest.Add(e);
         }
 

@@ -98,9 +98,9 @@ public sealed partial class PostgresGraph
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select epoch from graph_epoch"));
         batch.BatchCommands.Add(WithIds(NewUsersSql, users));
-        batch.BatchCommands.Add(WithIds("select user_id, user_key from users where user_id = any($1)", users));
+        batch.BatchCommands.Add(WithIds("select array_agg(user_id), array_agg(user_key) from users where user_id = any($1)", users));
         batch.BatchCommands.Add(WithIds(NewItemsSql, items));
-        batch.BatchCommands.Add(WithIds("select item_id, item_key from items where item_id = any($1)", items));
+        batch.BatchCommands.Add(WithIds("select array_agg(item_id), array_agg(item_key) from items where item_id = any($1)", items));
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
         await reader.ReadAsync(cancellation);
         var epoch = reader.GetInt64(0);
@@ -113,11 +113,17 @@ public sealed partial class PostgresGraph
     private static NpgsqlBatchCommand WithIds(string sql, HashSet<string> ids) =>
         new(sql) { Parameters = { new NpgsqlParameter { Value = ids.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } } };
 
+    /// <summary>Two arrays in one row, because a driver call per row costs several times the row.</summary>
     private static async Task<Dictionary<string, long>> ReadKeysAsync(NpgsqlDataReader reader, int count, CancellationToken cancellation)
     {
         var keys = new Dictionary<string, long>(count, StringComparer.Ordinal);
-        while (await reader.ReadAsync(cancellation))
-            keys[reader.GetString(0)] = reader.GetInt64(1);
+        await reader.ReadAsync(cancellation);
+        if (await reader.IsDBNullAsync(0, cancellation))
+            return keys;
+        var ids = await reader.GetFieldValueAsync<string[]>(0, cancellation);
+        var numbers = await reader.GetFieldValueAsync<long[]>(1, cancellation);
+        for (var i = 0; i < ids.Length; i++)
+            keys[ids[i]] = numbers[i];
         return keys;
     }
 }
