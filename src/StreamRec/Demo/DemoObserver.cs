@@ -91,6 +91,6 @@ internal sealed class DemoObserver(DemoSnapshot start, RoleHost host, Replayer r
             return last;
         _verdictAt = clock.Elapsed;
         var verdict = judge.Verdict();
-        return verdict.Chosen > 0 ? verdict.AchievableHr10 : null;
+        return verdict.Chosen.N > 0 ? verdict.Chosen.AchievableHr10 : null;
     }
 }

@@ -52,10 +52,12 @@ internal sealed record DemoReport
         Faults = r.Faults,
         Outside = new ReportedOutside(
             r.ListsSeenOutside, r.RequestsAsked, r.RequestsAnswered, r.Outside.Events, r.Outside.Hr10,
-            r.Outside.Chosen > 0 ? new ReportedTruth(r.Outside.Chosen, r.Outside.ChosenHr10, r.Outside.OracleHr10, r.Outside.AchievableHr10, r.Outside.Share ?? 0) : null),
+            r.Outside.Chosen.N > 0 ? new ReportedTruth(Truth(r.Outside.Chosen), Truth(r.Outside.ByModel)) : null),
     };
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ReportJson.Default.DemoReport);
+
+    private static ReportedShare Truth(ChosenVerdict v) => new(v.N, v.Hr10, v.OracleHr10, v.AchievableHr10, v.Share);
 
     private static ReportedLatency Latency(LatencySummary l) => new(l.P50, l.P95, l.P99);
 
@@ -101,8 +103,11 @@ internal sealed record ReportedExpectation(long EventsApplied, long Duplicates, 
 internal sealed record ReportedOutside(
     long ListsRead, long RequestsAsked, long RequestsAnswered, long N, [property: JsonPropertyName("hr_10")] double Hr10, ReportedTruth? Simulator);
 
-/// <summary>Only the simulator knows the truth: hit rates at 10 on events a simulated person chose.</summary>
-internal sealed record ReportedTruth(
+/// <summary>Only the simulator knows the truth: all events its people chose, and those held against a list some model made.</summary>
+internal sealed record ReportedTruth(ReportedShare All, ReportedShare ByModel);
+
+/// <summary>Hit rates at 10, and how much of the achievable one was reached.</summary>
+internal sealed record ReportedShare(
     long N, [property: JsonPropertyName("hr_10")] double Hr10, [property: JsonPropertyName("oracle_hr_10")] double OracleHr10,
     [property: JsonPropertyName("achievable_hr_10")] double AchievableHr10, double ShareReached);
 

@@ -6,14 +6,19 @@ namespace StreamRec.Demo;
 /// <summary>How the lists did, seen from outside.</summary>
 /// <param name="Events">Good positive events whose user had a list before.</param>
 /// <param name="Hr10">Share of them whose item stood in the first ten of that list.</param>
-/// <param name="Chosen">Of these, events a simulated person chose, so that the truth about them is known.</param>
-/// <param name="ChosenHr10">The lists' hit rate on those.</param>
-/// <param name="OracleHr10">The hit rate on those of somebody who ranks by the true probability, the same items left out.</param>
-/// <param name="AchievableHr10">The oracle's expected hit rate: the ceiling without its luck.</param>
-internal sealed record OutsideVerdict(long Events, double Hr10, long Chosen, double ChosenHr10, double OracleHr10, double AchievableHr10)
+/// <param name="Chosen">Of these, the events a simulated person chose, so that the truth about them is known.</param>
+/// <param name="ByModel">Of the chosen ones, those held against a list some model made.</param>
+internal sealed record OutsideVerdict(long Events, double Hr10, ChosenVerdict Chosen, ChosenVerdict ByModel);
+
+/// <summary>Lists against the truth, on events simulated people chose.</summary>
+/// <param name="N">How many.</param>
+/// <param name="Hr10">The lists' hit rate at 10.</param>
+/// <param name="OracleHr10">That of somebody who ranks by the true probability, the same items left out.</param>
+/// <param name="AchievableHr10">What the oracle could expect: the ceiling, without its luck.</param>
+internal sealed record ChosenVerdict(long N, double Hr10, double OracleHr10, double AchievableHr10)
 {
-    /// <summary>How much of the achievable hit rate the lists reached; null where nothing is known about it.</summary>
-    public double? Share => Chosen > 0 && AchievableHr10 > 0 ? ChosenHr10 / AchievableHr10 : null;
+    /// <summary>How much of the achievable hit rate the lists reached; 0 where nothing is known about it.</summary>
+    public double Share => AchievableHr10 > 0 ? Hr10 / AchievableHr10 : 0;
 }
 
 /// <summary>
@@ -48,15 +53,15 @@ internal sealed class OutsideJudge
             var items = new int[Math.Min(Top, list.Items.Count)];
             for (var i = 0; i < items.Length; i++)
                 items[i] = Item(list.Items[i].ItemId);
-            Of(user).Lists.Add((cause.Offset, items));
+            Of(user).Lists.Add((cause.Offset, list.ModelVersion > 0, items));
         }
     }
 
     /// <summary>The verdict over everything seen so far. Cost O(lists + events), with sorting.</summary>
     public OutsideVerdict Verdict()
     {
-        long events = 0, hits = 0, chosen = 0, chosenHits = 0, oracleHits = 0;
-        var achievable = 0.0;
+        long events = 0, hits = 0;
+        var (chosen, byModel) = (new Tally(), new Tally());
         lock (_lock)
         {
             foreach (var user in _users.Values)
@@ -69,20 +74,19 @@ internal sealed class OutsideJudge
                         before++;
                     if (before < 0)
                         continue;
-                    var hit = Array.IndexOf(user.Lists[before].Items, item) >= 0 ? 1 : 0;
+                    var hit = Array.IndexOf(user.Lists[before].Items, item) >= 0;
                     events++;
-                    hits += hit;
+                    hits += hit ? 1 : 0;
                     if (truth is null)
                         continue;
-                    chosen++;
-                    chosenHits += hit;
-                    oracleHits += truth.OracleRank <= Top ? 1 : 0;
-                    achievable += truth.OracleMass;
+                    chosen.Add(hit, truth);
+                    if (user.Lists[before].ByModel)
+                        byModel.Add(hit, truth);
                 }
             }
         }
 
-        return new OutsideVerdict(events, Share(hits, events), chosen, Share(chosenHits, chosen), Share(oracleHits, chosen), chosen == 0 ? 0 : achievable / chosen);
+        return new OutsideVerdict(events, Share(hits, events), chosen.Verdict(), byModel.Verdict());
     }
 
     private static double Share(long part, long whole) => whole == 0 ? 0 : part / (double)whole;
@@ -91,10 +95,26 @@ internal sealed class OutsideJudge
 
     private int Item(string id) => _items.TryGetValue(id, out var item) ? item : _items[id] = _items.Count;
 
+    private sealed class Tally
+    {
+        private long _n, _hits, _oracleHits;
+        private double _achievable;
+
+        public void Add(bool hit, ChoiceTruth truth)
+        {
+            _n++;
+            _hits += hit ? 1 : 0;
+            _oracleHits += truth.OracleRank <= Top ? 1 : 0;
+            _achievable += truth.OracleMass;
+        }
+
+        public ChosenVerdict Verdict() => new(_n, Share(_hits, _n), Share(_oracleHits, _n), _n == 0 ? 0 : _achievable / _n);
+    }
+
     private sealed class User
     {
         public readonly List<(long Offset, int Item, ChoiceTruth? Truth)> Events = [];
-        public readonly List<(long Offset, int[] Items)> Lists = [];
+        public readonly List<(long Offset, bool ByModel, int[] Items)> Lists = [];
 
         /// <summary>Both come nearly in order; of lists caused by the same event the later one stays last.</summary>
         public void Sort()

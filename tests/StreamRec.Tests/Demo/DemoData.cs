@@ -53,7 +53,7 @@ internal static class DemoData
         Faults = [], Graph = new GraphStats(2_000, 2_400, 87_300, 86_000), Models = [], Runs = [.. Runs.Reverse()],
         Lists = 70_000, ListsInTopic = 70_100, ListsSeenOutside = 70_100, RequestsAsked = 100, RequestsAnswered = 100,
         EventToList = new LatencySummary(70_000, 212, 340, 391, 800), RequestToList = new LatencySummary(100, 3.2, 11, 24, 60), Prequential = Prequential,
-        Outside = new OutsideVerdict(80_000, 0.19, 78_000, 0.2, 0.49, 0.488), Busy = TimeSpan.FromSeconds(181), IdleForTraining = TimeSpan.FromSeconds(31), Wall = TimeSpan.FromSeconds(230),
+        Outside = new OutsideVerdict(80_000, 0.19, new ChosenVerdict(78_000, 0.2, 0.49, 0.488), new ChosenVerdict(40_000, 0.25, 0.5, 0.489)), Busy = TimeSpan.FromSeconds(181), IdleForTraining = TimeSpan.FromSeconds(31), Wall = TimeSpan.FromSeconds(230),
     };
 
     private static TrainRun Run(string status, string reason, long? version, int startedAgo, int? endedAgo) => new(

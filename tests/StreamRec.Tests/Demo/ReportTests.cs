@@ -82,7 +82,7 @@ public class ReportTests
 
         Assert.Equal(2, verdict.Events);
         Assert.Equal(0.5, verdict.Hr10);
-        Assert.Null(verdict.Share);
+        Assert.Equal(0, verdict.Chosen.N);
     }
 
     private static SourceMessage Event(string user, string item) => new()
