@@ -38,6 +38,13 @@ public sealed partial class PostgresGraph
         };
     }
 
+    /// <summary>The catalogue alone, in ordinal order of the ids. Cost O(items).</summary>
+    public async Task<IReadOnlyList<ItemRecord>> CatalogueAsync(CancellationToken cancellation = default)
+    {
+        await using var connection = await OpenAsync(cancellation);
+        return (await DenseItemsAsync(connection, cancellation)).Items;
+    }
+
     private readonly record struct Row(UInt128 EventUid, long TimeMs, int User, int Item, float Value, byte Type);
 
     private static async Task<Row[]> RowsAsync(

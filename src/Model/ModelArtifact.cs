@@ -45,7 +45,7 @@ public sealed class ModelArtifact
         Directory.CreateDirectory(temporary);
         try
         {
-            SafeTensors.Write(Path.Combine(temporary, TensorFile), Tensors);
+            SafeTensors.Write(Path.Combine(temporary, TensorFile), Tensors, name => Manifest.Config.HalfText && name == TensorNames.ItemText);
             WriteDurably(Path.Combine(temporary, ItemsFile), JsonSerializer.SerializeToUtf8Bytes(Items, ModelJson.Default.StringArray));
             var files = new SortedDictionary<string, string>(StringComparer.Ordinal)
             {

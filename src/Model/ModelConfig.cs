@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using StreamRec.Contracts;
 
 namespace StreamRec.Model;
@@ -86,6 +87,10 @@ public sealed record ModelConfig
     /// personal; a negative one also takes back own counts. Default: <see cref="EventTypes.Default"/>.
     /// </summary>
     public IReadOnlyList<float> EventWeights { get; init; } = WeightsOf(EventTypes.Default);
+
+    /// <summary>The text vectors are stored as float16. Left out of the manifest when false, so that artifacts from before it keep their digest.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool HalfText { get; init; }
 
     /// <summary>Candidates each channel brings to the blend.</summary>
     public int CandidatesPerChannel { get; init; } = 60;

@@ -68,24 +68,24 @@ public sealed class SafeTensors : IDisposable
     /// <summary>The tensor as float32; F64, F16, BF16 and integers are converted. Throws <see cref="KeyNotFoundException"/> for an unknown name.</summary>
     public float[] ReadFloat32(string name)
     {
-        var (info, bytes) = ReadBytes(name);
-        if (info.DType == "F32")
-            return MemoryMarshal.Cast<byte, float>(bytes).ToArray();
-        if (info.DType == "BF16")
-            return Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(bytes).ToArray(), x => BitConverter.Int32BitsToSingle(x << 16));
-        if (info.DType == "F16")
-            return Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(bytes).ToArray(), x => (float)x);
-        return Array.ConvertAll(ReadFloat64(name), x => (float)x);
+        var info = Find(name);
+        return info.DType switch
+        {
+            "F32" => Read<float>(info),
+            "BF16" => Array.ConvertAll(Read<ushort>(info), x => BitConverter.Int32BitsToSingle(x << 16)),
+            "F16" => Array.ConvertAll(Read<Half>(info), x => (float)x),
+            _ => Array.ConvertAll(ReadFloat64(name), x => (float)x),
+        };
     }
 
     public double[] ReadFloat64(string name)
     {
-        var (info, bytes) = ReadBytes(name);
+        var info = Find(name);
         return info.DType switch
         {
-            "F64" => MemoryMarshal.Cast<byte, double>(bytes).ToArray(),
-            "I64" => Array.ConvertAll(MemoryMarshal.Cast<byte, long>(bytes).ToArray(), x => (double)x),
-            "I32" => Array.ConvertAll(MemoryMarshal.Cast<byte, int>(bytes).ToArray(), x => (double)x),
+            "F64" => Read<double>(info),
+            "I64" => Array.ConvertAll(Read<long>(info), x => (double)x),
+            "I32" => Array.ConvertAll(Read<int>(info), x => (double)x),
             "F32" or "F16" or "BF16" => Array.ConvertAll(ReadFloat32(name), x => (double)x),
             _ => throw new InvalidDataException($"{_path}: tensor '{name}' is {info.DType}, not a number type read here"),
         };
@@ -93,11 +93,11 @@ public sealed class SafeTensors : IDisposable
 
     public long[] ReadInt64(string name)
     {
-        var (info, bytes) = ReadBytes(name);
+        var info = Find(name);
         return info.DType switch
         {
-            "I64" => MemoryMarshal.Cast<byte, long>(bytes).ToArray(),
-            "I32" => Array.ConvertAll(MemoryMarshal.Cast<byte, int>(bytes).ToArray(), x => (long)x),
+            "I64" => Read<long>(info),
+            "I32" => Array.ConvertAll(Read<int>(info), x => (long)x),
             _ => throw new InvalidDataException($"{_path}: tensor '{name}' is {info.DType}, not an integer"),
         };
     }
@@ -108,18 +108,23 @@ public sealed class SafeTensors : IDisposable
         _file.Dispose();
     }
 
-    private (TensorInfo Info, byte[] Bytes) ReadBytes(string name)
+    private TensorInfo Find(string name) =>
+        Tensors.TryGetValue(name, out var info) ? info : throw new KeyNotFoundException($"{_path} has no tensor '{name}'");
+
+    private T[] Read<T>(TensorInfo info)
+        where T : unmanaged
     {
-        if (!Tensors.TryGetValue(name, out var info))
-            throw new KeyNotFoundException($"{_path} has no tensor '{name}'");
-        var bytes = new byte[info.End - info.Begin];
-        _view.ReadArray(_dataStart + info.Begin, bytes, 0, bytes.Length);
-        return (info, bytes);
+        var values = new T[info.Count];
+        _view.ReadArray(_dataStart + info.Begin, values, 0, values.Length);
+        return values;
     }
 
     /// <summary>Writes float32 tensors in ordinal order of their names, so that the same weights give the same bytes.</summary>
+    /// <param name="path">Overwritten.</param>
+    /// <param name="tensors">Shape and data by name.</param>
+    /// <param name="half">Names kept as float16; null for none.</param>
     /// <exception cref="ArgumentException">A tensor's data does not fill its shape.</exception>
-    public static void Write(string path, IReadOnlyDictionary<string, (long[] Shape, float[] Data)> tensors)
+    public static void Write(string path, IReadOnlyDictionary<string, (long[] Shape, float[] Data)> tensors, Func<string, bool>? half = null)
     {
         var names = tensors.Keys.Order(StringComparer.Ordinal).ToArray();
         var header = new MemoryStream();
@@ -132,7 +137,8 @@ public sealed class SafeTensors : IDisposable
                 var (shape, data) = tensors[name];
                 if (shape.Aggregate(1L, (a, b) => a * b) != data.LongLength)
                     throw new ArgumentException($"tensor '{name}' has {data.LongLength} values for shape [{string.Join(", ", shape)}]", nameof(tensors));
-                WriteEntry(json, name, shape, at, at += data.LongLength * sizeof(float));
+                var narrow = half?.Invoke(name) == true;
+                WriteEntry(json, name, narrow ? "F16" : "F32", shape, at, at += data.LongLength * (narrow ? 2 : sizeof(float)));
             }
 
             json.WriteEndObject();
@@ -146,14 +152,24 @@ public sealed class SafeTensors : IDisposable
         file.Write(header.GetBuffer().AsSpan(0, (int)header.Length));
         file.Write("        "u8[..padding]);
         foreach (var name in names)
-            file.Write(MemoryMarshal.AsBytes(tensors[name].Data.AsSpan()));
+            WriteData(file, tensors[name].Data, half?.Invoke(name) == true);
         file.Flush(flushToDisk: true);
     }
 
-    private static void WriteEntry(Utf8JsonWriter json, string name, long[] shape, long begin, long end)
+    private static void WriteData(FileStream file, float[] data, bool half)
+    {
+        const int Part = 1 << 26; // a span of bytes ends at 2 GiB
+        for (var from = 0; from < data.Length; from += Part)
+        {
+            var part = data.AsSpan(from, Math.Min(Part, data.Length - from));
+            file.Write(half ? MemoryMarshal.AsBytes<Half>(Array.ConvertAll(part.ToArray(), x => (Half)x)) : MemoryMarshal.AsBytes(part));
+        }
+    }
+
+    private static void WriteEntry(Utf8JsonWriter json, string name, string dtype, long[] shape, long begin, long end)
     {
         json.WriteStartObject(name);
-        json.WriteString("dtype", "F32");
+        json.WriteString("dtype", dtype);
         json.WriteStartArray("shape");
         foreach (var dimension in shape)
             json.WriteNumberValue(dimension);
@@ -185,8 +201,10 @@ public sealed class SafeTensors : IDisposable
                         header.Tensors.Add(entry.Name, Check(path, entry.Name, entry.Value, dataLength));
                     }
                 }
+
+                CheckOverlaps(path, header.Tensors);
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)
+            catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
             {
                 throw new InvalidDataException($"{path}: the safetensors header is not valid: {e.Message}", e);
             }
@@ -207,6 +225,17 @@ public sealed class SafeTensors : IDisposable
             if (width > 0 && info.Count * width != info.End - info.Begin)
                 throw new InvalidDataException($"{path}: tensor '{name}' of shape [{string.Join(", ", info.Shape)}] {info.DType} needs {info.Count * width} bytes, the file gives {info.End - info.Begin}");
             return info;
+        }
+
+        private static void CheckOverlaps(string path, Dictionary<string, TensorInfo> tensors)
+        {
+            var (end, before) = (0L, "");
+            foreach (var (name, info) in tensors.Where(t => t.Value.End > t.Value.Begin).OrderBy(t => t.Value.Begin))
+            {
+                if (info.Begin < end)
+                    throw new InvalidDataException($"{path}: tensor '{name}' at {info.Begin}..{info.End} overlaps '{before}', which ends at {end}");
+                (end, before) = (info.End, name);
+            }
         }
 
         private static int Width(string dtype) => dtype switch

@@ -247,6 +247,7 @@ internal sealed class TrainingRun : IDisposable
         {
             Encoder = options.Encoder,
             Channels = channels,
+            HalfText = data.Text?.Half ?? false,
             ItemKnn = options.ItemKnn,
             Ease = options.Ease,
             EventWeights = ModelConfig.WeightsOf(data.Types),

@@ -4,8 +4,8 @@ using StreamRec.Model;
 
 namespace StreamRec.Trainer.Data;
 
-/// <summary>One text vector per item, row-major and L2-normalised; a row of zeros = no text.</summary>
-public sealed record TextVectors(float[] Vectors, int Dim);
+/// <summary>One text vector per item, row-major and L2-normalised; a row of zeros = no text. Half: the artifact keeps them as float16.</summary>
+public sealed record TextVectors(float[] Vectors, int Dim, bool Half = false);
 
 /// <summary>
 /// What a run learns from: the snapshot's events in time order, its items with their features. Model item index = snapshot item index.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StreamRec.Model;
 using StreamRec.Trainer.Layers;
 using TorchSharp;
@@ -21,7 +22,9 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
     private readonly ModuleList<BertLayer> layers;
     private readonly Linear pooler;
 
-    public BertEncoder(BertConfig config)
+    /// <param name="config">Shape.</param>
+    /// <param name="lora">Adapters beside query and value of every layer; null for none.</param>
+    public BertEncoder(BertConfig config, LoraOptions? lora = null)
         : base("bert")
     {
         Config = config;
@@ -29,7 +32,7 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
         positions = Embedding(config.MaxPositions, config.HiddenSize);
         types = Embedding(config.TypeVocabSize, config.HiddenSize);
         embedded_norm = LayerNorm(config.HiddenSize, eps: config.LayerNormEps);
-        layers = new ModuleList<BertLayer>([.. Enumerable.Range(0, config.Layers).Select(i => new BertLayer($"layer{i}", config, Dropout))]);
+        layers = new ModuleList<BertLayer>([.. Enumerable.Range(0, config.Layers).Select(i => new BertLayer($"layer{i}", config, Dropout, lora))]);
         pooler = Linear(config.HiddenSize, config.HiddenSize);
         RegisterComponents();
     }
@@ -100,6 +103,47 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
             yield return weight;
     }
 
+    /// <summary>The adapters' weights under the names of adapter files; none without adapters.</summary>
+    public IEnumerable<(string Name, Parameter Parameter)> NamedAdapters() =>
+        Enumerable.Range(0, layers.Count).SelectMany(i => layers[i].NamedAdapters().Select(w => ($"encoder.layer.{i}.{w.Name}", w.Parameter)));
+
+    /// <summary>
+    /// Decides what is trained: with adapters only those, else everything but the pooler; in either case nothing of the first
+    /// <paramref name="frozenLayers"/> layers, and of the embeddings nothing as soon as a layer is frozen. No gradient is computed for the rest.
+    /// </summary>
+    /// <returns>What is left to train.</returns>
+    public IReadOnlyList<Parameter> Freeze(int frozenLayers)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(frozenLayers, layers.Count);
+        bool InFrozenLayer(string name) => Enumerable.Range(0, frozenLayers).Any(i => name.StartsWith($"encoder.layer.{i}.", StringComparison.Ordinal));
+        bool IsFrozen(string name) => InFrozenLayer(name) || (frozenLayers > 0 && name.StartsWith("embeddings.", StringComparison.Ordinal));
+        var adapters = NamedAdapters().ToArray();
+        var trained = new List<Parameter>();
+        foreach (var (name, parameter) in NamedWeights().Concat(adapters))
+        {
+            var adapter = name.Contains(".lora_", StringComparison.Ordinal);
+            var train = !IsFrozen(name) && !name.StartsWith("pooler.", StringComparison.Ordinal) && (adapters.Length == 0 || adapter);
+            parameter.requires_grad = train;
+            if (train)
+                trained.Add(parameter);
+        }
+
+        return trained;
+    }
+
+    /// <summary>Copies the adapters of a file in, as <see cref="ExportAdapters"/> and other LoRA tools write them (with or without their usual prefix).</summary>
+    /// <exception cref="InvalidDataException">An adapter is missing or of another shape.</exception>
+    public void LoadAdapters(SafeTensors file)
+    {
+        var prefix = file.Tensors.Keys.Any(k => k.StartsWith("base_model.model.", StringComparison.Ordinal)) ? "base_model.model." : "";
+        using var grad = no_grad();
+        foreach (var (name, parameter) in NamedAdapters())
+            Copy(file, prefix + name, parameter);
+    }
+
+    /// <summary>The adapters alone, ready for <see cref="SafeTensors.Write"/>.</summary>
+    public Dictionary<string, (long[] Shape, float[] Data)> ExportAdapters() => Export(NamedAdapters().Select(w => (w.Name, (Tensor)w.Parameter)));
+
     /// <summary>Copies the weights of a safetensors file in. Float16 and bfloat16 files are widened.</summary>
     /// <param name="file">The open file.</param>
     /// <param name="embeddings">False for a file of the layers only.</param>
@@ -112,26 +156,38 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
         {
             if (!embeddings && name.StartsWith("embeddings.", StringComparison.Ordinal))
                 continue;
-            if (!file.Tensors.TryGetValue(prefix + name, out var info))
-            {
-                if (name.StartsWith("pooler.", StringComparison.Ordinal))
-                    continue;
-                throw new InvalidDataException($"the weights have no tensor '{prefix}{name}'");
-            }
-
-            if (!info.Shape.SequenceEqual(parameter.shape))
-                throw new InvalidDataException($"tensor '{prefix}{name}' is [{string.Join(", ", info.Shape)}], the configuration wants [{string.Join(", ", parameter.shape)}]");
-            using var scope = NewDisposeScope();
-            parameter.copy_(tensor(file.ReadFloat32(prefix + name), info.Shape));
+            var optional = name.StartsWith("pooler.", StringComparison.Ordinal);
+            if (!optional || file.Tensors.ContainsKey(prefix + name))
+                Copy(file, prefix + name, parameter);
         }
     }
 
-    /// <summary>The weights as float32, ready for <see cref="SafeTensors.Write"/>.</summary>
+    /// <summary>The weights as float32, adapters merged in, ready for <see cref="SafeTensors.Write"/>.</summary>
     public Dictionary<string, (long[] Shape, float[] Data)> Export()
     {
-        using var scope = NewDisposeScope();
         using var grad = no_grad();
-        return NamedWeights().ToDictionary(w => w.Name, w => (w.Parameter.shape, w.Parameter.detach().cpu().to_type(ScalarType.Float32).contiguous().data<float>().ToArray()));
+        using var scope = NewDisposeScope();
+        return Export(NamedWeights().Select(w =>
+        {
+            var layer = w.Name.Split('.', 4);
+            return (w.Name, layer[0] == "encoder" ? layers[int.Parse(layer[2], CultureInfo.InvariantCulture)].Merged(layer[3], w.Parameter) : w.Parameter);
+        }));
+    }
+
+    private static Dictionary<string, (long[] Shape, float[] Data)> Export(IEnumerable<(string Name, Tensor Weight)> weights)
+    {
+        using var scope = NewDisposeScope();
+        return weights.ToDictionary(w => w.Name, w => (w.Weight.shape, w.Weight.detach().cpu().to_type(ScalarType.Float32).contiguous().data<float>().ToArray()));
+    }
+
+    private static void Copy(SafeTensors file, string name, Parameter parameter)
+    {
+        if (!file.Tensors.TryGetValue(name, out var info))
+            throw new InvalidDataException($"the weights have no tensor '{name}'");
+        if (!info.Shape.SequenceEqual(parameter.shape))
+            throw new InvalidDataException($"tensor '{name}' is [{string.Join(", ", info.Shape)}], the configuration wants [{string.Join(", ", parameter.shape)}]");
+        using var scope = NewDisposeScope();
+        parameter.copy_(tensor(file.ReadFloat32(name), info.Shape));
     }
 }
 

@@ -26,8 +26,10 @@ public sealed class BertLayer : Module<Tensor, Tensor, Tensor>
     private readonly Linear up;
     private readonly Linear down;
     private readonly LayerNorm norm;
+    private readonly LoraAdapter? query_lora;
+    private readonly LoraAdapter? value_lora;
 
-    public BertLayer(string name, BertConfig config, MaskDropout dropout)
+    public BertLayer(string name, BertConfig config, MaskDropout dropout, LoraOptions? lora = null)
         : base(name)
     {
         (_heads, _rate, _dropout) = (config.Heads, config.Dropout, dropout);
@@ -36,6 +38,8 @@ public sealed class BertLayer : Module<Tensor, Tensor, Tensor>
         (up, down) = (Linear(hidden, config.IntermediateSize), Linear(config.IntermediateSize, hidden));
         attended_norm = LayerNorm(hidden, eps: config.LayerNormEps);
         norm = LayerNorm(hidden, eps: config.LayerNormEps);
+        if (lora is not null)
+            (query_lora, value_lora) = (new LoraAdapter(hidden, hidden, lora), new LoraAdapter(hidden, hidden, lora));
         RegisterComponents();
     }
 
@@ -45,11 +49,18 @@ public sealed class BertLayer : Module<Tensor, Tensor, Tensor>
     {
         var (batch, length, hidden) = (input1.shape[0], input1.shape[1], input1.shape[2]);
         var size = hidden / _heads;
-        Tensor Heads(Linear projection) => projection.forward(input1).view(batch, length, _heads, size).transpose(1, 2).reshape(batch * _heads, length, size);
-        var scores = Heads(query).bmm(Heads(key).transpose(1, 2)).mul(1.0 / Math.Sqrt(size)).view(batch, _heads, length, length);
+        Tensor Heads(Linear projection, LoraAdapter? adapter)
+        {
+            var rows = projection.forward(input1);
+            if (adapter is not null)
+                rows = rows.add(adapter.forward(input1));
+            return rows.view(batch, length, _heads, size).transpose(1, 2).reshape(batch * _heads, length, size);
+        }
+
+        var scores = Heads(query, query_lora).bmm(Heads(key, null).transpose(1, 2)).mul(1.0 / Math.Sqrt(size)).view(batch, _heads, length, length);
         // A finite minimum: a row of padding only must not become NaN.
         var weights = _dropout.Apply(scores.masked_fill(input2.unsqueeze(1), -1e9).softmax(-1), _rate, training);
-        var context = weights.view(batch * _heads, length, length).bmm(Heads(value))
+        var context = weights.view(batch * _heads, length, length).bmm(Heads(value, value_lora))
             .view(batch, _heads, length, size).transpose(1, 2).reshape(batch, length, hidden);
         var a = attended_norm.forward(input1.add(_dropout.Apply(attended.forward(context), _rate, training)));
         var wide = functional.gelu(up.forward(a));
@@ -63,6 +74,18 @@ public sealed class BertLayer : Module<Tensor, Tensor, Tensor>
         .. Of("attention.output.dense", attended), .. Of("attention.output.LayerNorm", attended_norm),
         .. Of("intermediate.dense", up), .. Of("output.dense", down), .. Of("output.LayerNorm", norm),
     ];
+
+    /// <summary>The adapters' weights, likewise; none without adapters.</summary>
+    internal IEnumerable<(string Name, Parameter Parameter)> NamedAdapters() =>
+        query_lora is null ? [] : [.. query_lora.Named("attention.self.query"), .. value_lora!.Named("attention.self.value")];
+
+    /// <summary>What a weight becomes when the adapters are merged into it: itself, or W + (α/r) B A.</summary>
+    internal Tensor Merged(string name, Parameter weight) => name switch
+    {
+        "attention.self.query.weight" when query_lora is not null => weight.add(query_lora.Delta()),
+        "attention.self.value.weight" when value_lora is not null => weight.add(value_lora.Delta()),
+        _ => weight,
+    };
 
     internal static (string, Parameter)[] Of(string name, Linear layer) => [(name + ".weight", layer.weight!), (name + ".bias", layer.bias!)];
 

@@ -48,6 +48,7 @@ public sealed class SentenceEncoder : IDisposable
         var vocabulary = WordPieceVocabulary.Load(Need("vocab.txt"));
         if (vocabulary.Count > config.VocabSize)
             throw new InvalidDataException($"{folder}: vocab.txt has {vocabulary.Count} pieces, config.json says vocab_size {config.VocabSize}");
+        RequireKnownModules(folder);
         var lowerCase = Optional(folder, "tokenizer_config.json", "do_lower_case")?.GetBoolean() ?? true;
         var pooling = Optional(folder, "1_Pooling/config.json", "pooling_mode_cls_token")?.GetBoolean() == true ? Pooling.FirstToken : Pooling.Mean;
         var maxTokens = Math.Min(config.MaxPositions, Optional(folder, "sentence_bert_config.json", "max_seq_length")?.GetInt32() ?? 256);
@@ -128,6 +129,21 @@ public sealed class SentenceEncoder : IDisposable
             hash.AppendData(SHA256.HashData(file));
         hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{vocabulary.Digest()} {settings}"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>modules.json lists what sentence-transformers computes after another; a dense layer, say, would be left out unnoticed here.</summary>
+    private static void RequireKnownModules(string folder)
+    {
+        var path = Path.Combine(folder, "modules.json");
+        if (!File.Exists(path))
+            return;
+        using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+        foreach (var module in json.RootElement.EnumerateArray())
+        {
+            var type = module.GetProperty("type").GetString() ?? "";
+            if (type.Split('.')[^1] is not ("Transformer" or "Pooling" or "Normalize"))
+                throw new InvalidDataException($"{path}: the model has a module '{type}'; this encoder computes Transformer, Pooling and Normalize only");
+        }
     }
 
     private static JsonElement? Optional(string folder, string name, string field)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StreamRec.Contracts;
 using StreamRec.Trainer.Data;
 
@@ -14,6 +15,12 @@ public sealed record TextOptions
 
     /// <summary>Setting <c>text.folder</c>: vector cache and pre-trained encoder, default .streamrec/text.</summary>
     public string Folder { get; init; } = Path.Combine(".streamrec", "text");
+
+    /// <summary>Setting <c>text.components</c>: width the vectors are brought to by principal components; 0, the default: as the encoder gives them.</summary>
+    public int Components { get; init; }
+
+    /// <summary>Setting <c>text.half</c>: keep vectors as float16 in the cache and in the model artifact. Default false.</summary>
+    public bool Half { get; init; }
 
     public PretrainOptions Pretrain { get; init; } = new();
 }
@@ -36,7 +43,11 @@ public sealed class TextEncoder(TextOptions options) : IDisposable
     /// <summary>A pre-trained encoder is trained anew once the catalogue has grown by this factor: its pieces no longer fit.</summary>
     private const double RetrainGrowth = 2;
 
+    /// <summary>How many texts a pre-trained encoder has seen; written last, so that it stands for the whole folder.</summary>
+    private const string CountFile = "texts.txt";
+
     private SentenceEncoder? _encoder;
+    private PrincipalComponents? _components;
 
     /// <summary>What the encoder reads of an item: title, categories and text as sentences; empty when it has none.</summary>
     public static string TextOf(ItemRecord item)
@@ -58,17 +69,18 @@ public sealed class TextEncoder(TextOptions options) : IDisposable
             return new TextMatrix(items.Count, options.Pretrain.HiddenSize, new float[items.Count * options.Pretrain.HiddenSize], "none");
         var encoder = _encoder ??= Open(Array.ConvertAll(present, i => texts[i]), progress, ct);
         var vectors = Encode(encoder, Array.ConvertAll(present, i => texts[i]), progress, ct);
-        var values = new float[(long)items.Count * encoder.Dimension];
+        var width = vectors.Length > 0 ? vectors[0].Length : encoder.Dimension;
+        var values = new float[(long)items.Count * width];
         for (var i = 0; i < present.Length; i++)
-            vectors[i].CopyTo(values, (long)present[i] * encoder.Dimension);
-        return new TextMatrix(items.Count, encoder.Dimension, values, encoder.Digest);
+            vectors[i].CopyTo(values, (long)present[i] * width);
+        return new TextMatrix(items.Count, width, values, encoder.Digest);
     }
 
     /// <summary>The same as a training run takes it; null when no item has text.</summary>
     public TextVectors? ForTraining(IReadOnlyList<ItemRecord> items, CancellationToken ct)
     {
         var matrix = EncodeItems(items, progress: null, ct);
-        return matrix.EncoderDigest == "none" ? null : new TextVectors(matrix.Values, matrix.Dimension);
+        return matrix.EncoderDigest == "none" ? null : new TextVectors(matrix.Values, matrix.Dimension, options.Half);
     }
 
     /// <summary>Unit vectors of texts, cached likewise.</summary>
@@ -83,28 +95,56 @@ public sealed class TextEncoder(TextOptions options) : IDisposable
 
     public void Dispose() => _encoder?.Dispose();
 
-    private string PretrainedFolder => Path.Combine(options.Folder, "pretrained");
+    /// <summary>Pre-trains an encoder on texts; where no folder is named, the one that is used while text.weights is not set.</summary>
+    /// <returns>The folder.</returns>
+    public static string Pretrain(IReadOnlyList<string> texts, TextOptions options, string? folder, IProgress<TextProgress>? progress = null, CancellationToken ct = default)
+    {
+        folder ??= PretrainedIn(options);
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(folder))!);
+        TextPretrainer.Run(texts, options.Pretrain, folder, progress, ct);
+        File.WriteAllText(Path.Combine(folder, CountFile), texts.Count.ToString(CultureInfo.InvariantCulture));
+        return folder;
+    }
+
+    private string PretrainedFolder => PretrainedIn(options);
+
+    private static string PretrainedIn(TextOptions options) => Path.Combine(options.Folder, "pretrained");
 
     private float[][] Encode(SentenceEncoder encoder, IReadOnlyList<string> texts, IProgress<TextProgress>? progress, CancellationToken ct)
-        => new TextVectorCache(options.Folder, encoder.Digest, encoder.Dimension).GetOrAdd(texts, missing =>
+    {
+        var vectors = new TextVectorCache(options.Folder, encoder.Digest, encoder.Dimension, options.Half).GetOrAdd(texts, missing =>
         {
             var done = progress is null ? null : new Relay(progress, missing.Count);
             return encoder.Encode(missing, done, ct);
         });
+        if (options.Components == 0 || vectors.Length == 0)
+            return vectors;
+        var components = _components ??= Components(encoder, vectors);
+        return Array.ConvertAll(vectors, v => options.Half ? Array.ConvertAll(components.Project(v), x => (float)(Half)x) : components.Project(v));
+    }
+
+    /// <summary>Learned once per encoder and kept beside the cache: a model that is fine-tuned goes on reading the same directions.</summary>
+    private PrincipalComponents Components(SentenceEncoder encoder, float[][] vectors)
+    {
+        if (options.Components > encoder.Dimension || options.Components < 0)
+            throw new ArgumentException($"text.components is {options.Components}; the encoder's vectors have {encoder.Dimension}, 0 keeps them as they are");
+        var path = Path.Combine(options.Folder, $"components-{encoder.Digest[..16]}-{options.Components}.safetensors");
+        if (File.Exists(path))
+            return PrincipalComponents.Load(path);
+        var learned = PrincipalComponents.Fit(vectors, options.Components);
+        learned.Save(path + ".new");
+        File.Move(path + ".new", path, overwrite: true);
+        return learned;
+    }
 
     private SentenceEncoder Open(string[] texts, IProgress<TextProgress>? progress, CancellationToken ct)
     {
         if (options.Weights is not null)
             return SentenceEncoder.Open(options.Weights);
-        var countFile = Path.Combine(PretrainedFolder, "texts.txt"); // last file written: there means complete
-        var trainedOn = File.Exists(countFile) ? int.Parse(File.ReadAllText(countFile), System.Globalization.CultureInfo.InvariantCulture) : 0;
+        var countFile = Path.Combine(PretrainedFolder, CountFile);
+        var trainedOn = File.Exists(countFile) ? int.Parse(File.ReadAllText(countFile), CultureInfo.InvariantCulture) : 0;
         if (trainedOn == 0 || texts.Length >= RetrainGrowth * trainedOn)
-        {
-            Directory.CreateDirectory(options.Folder);
-            TextPretrainer.Run(texts, options.Pretrain, PretrainedFolder, progress, ct);
-            File.WriteAllText(countFile, texts.Length.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        }
-
+            Pretrain(texts, options, null, progress, ct);
         return SentenceEncoder.Open(PretrainedFolder);
     }
 

@@ -6,19 +6,20 @@ using System.Text;
 namespace StreamRec.Trainer.Text;
 
 /// <summary>
-/// Sentence vectors on disk, by content: one append-only file per encoder digest, records of 16 bytes (SHA-256 of the text, cut) and the float32
-/// vector. A half-written last record, left by a kill, is overwritten. One process at a time: the file is open exclusively during a call.
+/// Sentence vectors on disk, by content: one append-only file per encoder digest, records of 16 bytes (SHA-256 of the text, cut) and the float32 or
+/// float16 vector. A half-written last record, left by a kill, is overwritten. One process at a time: the file is open exclusively during a call.
 /// </summary>
 /// <param name="folder">Created if absent.</param>
 /// <param name="digest">The encoder's: another encoder has another file.</param>
 /// <param name="dimension">Floats per vector.</param>
+/// <param name="half">Keep float16: half the size, relative error below 0.0005. What is returned is rounded the same, whether read or just computed.</param>
 /// <param name="maxBytes">A file beyond this is begun anew with the vectors of the current call.</param>
-public sealed class TextVectorCache(string folder, string digest, int dimension, long maxBytes = 1L << 30)
+public sealed class TextVectorCache(string folder, string digest, int dimension, bool half = false, long maxBytes = 1L << 30)
 {
     private const int KeyBytes = 16;
-    private readonly int _recordBytes = KeyBytes + (dimension * sizeof(float));
+    private readonly int _recordBytes = KeyBytes + (dimension * (half ? 2 : sizeof(float)));
 
-    public string FilePath { get; } = Path.Combine(folder, $"vectors-{digest[..Math.Min(16, digest.Length)]}.bin");
+    public string FilePath { get; } = Path.Combine(folder, $"vectors-{digest[..Math.Min(16, digest.Length)]}{(half ? "-f16" : "")}.bin");
 
     /// <summary>The vectors of the texts, those on disk read from there and the others computed at once and added. Cost: one pass over the file.</summary>
     /// <param name="texts">Repeats are computed once.</param>
@@ -43,7 +44,7 @@ public sealed class TextVectorCache(string folder, string digest, int dimension,
         {
             var computed = encode([.. missing.Values]);
             foreach (var (key, vector) in missing.Keys.Zip(computed))
-                wanted[key] = vector;
+                wanted[key] = half ? Array.ConvertAll(vector, x => (float)(Half)x) : vector;
             Append(file, wanted, [.. missing.Keys]);
         }
 
@@ -60,7 +61,7 @@ public sealed class TextVectorCache(string folder, string digest, int dimension,
             file.ReadExactly(record);
             var key = BinaryPrimitives.ReadUInt128LittleEndian(record);
             if (wanted.ContainsKey(key))
-                wanted[key] = MemoryMarshal.Cast<byte, float>(record.AsSpan(KeyBytes)).ToArray();
+                wanted[key] = Widen(record.AsSpan(KeyBytes));
         }
     }
 
@@ -76,9 +77,12 @@ public sealed class TextVectorCache(string folder, string digest, int dimension,
         {
             BinaryPrimitives.WriteUInt128LittleEndian(key, hash);
             file.Write(key);
-            file.Write(MemoryMarshal.AsBytes(wanted[hash].AsSpan()));
+            file.Write(half ? MemoryMarshal.AsBytes<Half>(Array.ConvertAll(wanted[hash]!, x => (Half)x)) : MemoryMarshal.AsBytes<float>(wanted[hash]));
         }
 
         file.Flush(flushToDisk: true);
     }
+
+    private float[] Widen(ReadOnlySpan<byte> stored) =>
+        half ? Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(stored).ToArray(), x => (float)x) : MemoryMarshal.Cast<byte, float>(stored).ToArray();
 }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using StreamRec.Contracts;
+using StreamRec.Model;
 using StreamRec.Trainer.Text;
 
 namespace StreamRec.TrainerTests.Text;
@@ -138,6 +139,79 @@ public sealed class TextEncoderTests : IDisposable
             cache.GetOrAdd([$"text {i}"], texts => [.. texts.Select(_ => new float[] { 1 })]);
             Assert.InRange(new FileInfo(cache.FilePath).Length, 20, 200);
         }
+    }
+
+    [Fact]
+    public void A_cache_of_float16_gives_the_same_rounded_vectors_computed_or_read_in_half_the_room()
+    {
+        var (whole, half) = (new TextVectorCache(_folder, "0123456789abcdef", 64), new TextVectorCache(_folder, "0123456789abcdef", 64, half: true));
+        float[][] Compute(IReadOnlyList<string> texts) => [.. texts.Select(t => Enumerable.Range(0, 64).Select(i => 1f / (i + t.Length)).ToArray())];
+        var (exact, computed) = (whole.GetOrAdd(["one", "three"], Compute), half.GetOrAdd(["one", "three"], Compute));
+        var read = half.GetOrAdd(["one", "three"], _ => throw new InvalidOperationException("both are known"));
+        Assert.Equal(computed, read);
+        Assert.All(exact.SelectMany(v => v).Zip(read.SelectMany(v => v)), pair => Assert.Equal(pair.First, pair.Second, pair.First * 0.0005f));
+        Assert.Equal((16 + 256) * 2, new FileInfo(whole.FilePath).Length);
+        Assert.Equal((16 + 128) * 2, new FileInfo(half.FilePath).Length);
+    }
+
+    [Fact]
+    public void Principal_components_keep_the_distances_of_vectors_that_lie_in_few_directions()
+    {
+        var random = new Random(3);
+        var basis = Enumerable.Range(0, 4).Select(_ => Enumerable.Range(0, 32).Select(_ => (float)random.NextDouble() - 0.5f).ToArray()).ToArray();
+        var rows = Enumerable.Range(0, 200).Select(_ =>
+        {
+            var row = new float[32];
+            foreach (var direction in basis)
+                TensorPrimitives.MultiplyAdd(direction, (float)random.NextDouble() - 0.5f, row, row);
+            return row;
+        }).ToArray();
+        var components = PrincipalComponents.Fit(rows, 4);
+        Assert.Equal(1, components.Explained, 1e-6);
+        var mean = Enumerable.Range(0, 32).Select(i => rows.Average(r => r[i])).ToArray();
+        float Cosine(float[] a, float[] b) => TensorPrimitives.CosineSimilarity(a.Zip(mean, (x, m) => x - m).ToArray(), b.Zip(mean, (x, m) => x - m).ToArray());
+        for (var i = 1; i < rows.Length; i++)
+            Assert.Equal(Cosine(rows[0], rows[i]), TensorPrimitives.Dot<float>(components.Project(rows[0]), components.Project(rows[i])), 1e-4f);
+        var path = Path.Combine(_folder, "pca.safetensors");
+        components.Save(path);
+        Assert.Equal(components.Project(rows[7]), PrincipalComponents.Load(path).Project(rows[7]));
+    }
+
+    [Fact]
+    public void Components_are_learned_once_and_narrow_every_vector_after_that()
+    {
+        var options = Options() with { Components = 6, Half = true };
+        var ct = TestContext.Current.CancellationToken;
+        TextMatrix first, second;
+        using (var encoder = new TextEncoder(options))
+            first = encoder.EncodeItems(Catalogue(60), ct: ct);
+        using (var encoder = new TextEncoder(options))
+            second = encoder.EncodeItems([.. Catalogue(60).Take(5)], ct: ct);
+        Assert.Equal((60, 6), (first.Rows, first.Dimension));
+        Assert.Equal(first.Values[..30], second.Values);
+        Assert.All(Enumerable.Range(0, 60), i => Assert.Equal(1, TensorPrimitives.Norm(first.Row(i)), 2e-3f));
+        using var wide = new TextEncoder(options with { Components = 17 });
+        Assert.Contains("text.components", Assert.Throws<ArgumentException>(() => wide.EncodeItems(Catalogue(60), ct: ct)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tuning_with_adapters_learns_and_moves_only_query_and_value_of_the_unfrozen_layers()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        var texts = Catalogue(80).Select(TextEncoder.TextOf).ToArray();
+        var from = TextEncoder.Pretrain(texts, Options() with { Pretrain = Options().Pretrain with { Layers = 2, Steps = 20 } }, Path.Combine(_folder, "from"), ct: ct);
+        var losses = new List<double>();
+        var tuned = Path.Combine(_folder, "tuned");
+        TextTuner.Run(texts, from, new TuneOptions { Steps = 30, LearningRate = 0.02, Lora = new LoraOptions { Rank = 2 }, FrozenLayers = 1 }, tuned, new Listener(p => losses.Add(p.Loss)), ct);
+        Assert.True(losses.TakeLast(5).Average() < losses.Take(5).Average() - 0.1, $"loss {losses.Take(5).Average()} to {losses.TakeLast(5).Average()}");
+        using (var encoder = SentenceEncoder.Open(tuned))
+            Assert.Equal(1, TensorPrimitives.Norm<float>(encoder.Encode([texts[0]], ct: ct)[0]), 1e-4f);
+        using var before = SafeTensors.Open(Path.Combine(from, "model.safetensors"));
+        using var after = SafeTensors.Open(Path.Combine(tuned, "model.safetensors"));
+        var moved = before.Tensors.Keys.Where(name => !before.ReadFloat32(name).SequenceEqual(after.ReadFloat32(name))).Order();
+        Assert.Equal(["encoder.layer.1.attention.self.query.weight", "encoder.layer.1.attention.self.value.weight"], moved);
+        using var adapter = SafeTensors.Open(Path.Combine(tuned, "lora_adapter.safetensors"));
+        Assert.Equal(8, adapter.Tensors.Count);
     }
 
     [Fact]
