@@ -235,7 +235,8 @@ internal sealed class InteractionConsumer : IDisposable
             say(partition);
             _workers[partition].DisposeAsync().AsTask().GetAwaiter().GetResult();
             _workers.Remove(partition);
-            _paused.Remove(partition);
+            if (_paused.Remove(partition))
+                _consumer.Resume([new TopicPartition(_options.Topics.Interactions, partition)]); // else it may still be paused when it comes back
             _stats.DropPartition(partition);
         }
     }

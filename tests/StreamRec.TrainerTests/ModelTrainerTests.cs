@@ -5,11 +5,9 @@ using StreamRec.Model;
 using StreamRec.Trainer;
 using StreamRec.Trainer.Data;
 using StreamRec.Trainer.Training;
-using StreamRec.TrainerTests.Training;
 
 namespace StreamRec.TrainerTests;
 
-[Collection(nameof(TrainingLoopTests))]
 public class ModelTrainerTests
 {
     private static readonly TrainerOptions Options = new()

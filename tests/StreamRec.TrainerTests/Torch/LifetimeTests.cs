@@ -5,7 +5,6 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace StreamRec.TrainerTests.Torch;
 
-[Collection("native memory")]
 public sealed class LifetimeTests
 {
     [Fact]
@@ -116,7 +115,3 @@ public sealed class LifetimeTests
     }
 #endif
 }
-
-/// <summary>Tests that count live native tensors run alone.</summary>
-[CollectionDefinition("native memory", DisableParallelization = true)]
-public sealed class NativeMemory;

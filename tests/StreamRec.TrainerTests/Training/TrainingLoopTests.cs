@@ -10,9 +10,6 @@ using static TorchSharp.torch;
 
 namespace StreamRec.TrainerTests.Training;
 
-/// <summary>One at a time: libtorch's random generator and thread count belong to the process.</summary>
-[Collection(nameof(TrainingLoopTests))]
-[CollectionDefinition(nameof(TrainingLoopTests), DisableParallelization = true)]
 public class TrainingLoopTests
 {
     private static readonly EncoderConfig Encoder = new() { Dim = 16, Ffn = 32, MaxHistory = 12 };
