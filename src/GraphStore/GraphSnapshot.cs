@@ -12,6 +12,9 @@ public sealed record GraphSnapshot
     /// <summary>User ids; the position is the dense user index of the arrays below.</summary>
     public required string[] Users { get; init; }
 
+    /// <summary>What is known of each user, in their order; null when nothing is known of anybody.</summary>
+    public IReadOnlyDictionary<string, string>[]? Attributes { get; init; }
+
     /// <summary>Items with title, text, categories, availability; the position is the dense item index. Items known only from interactions have an empty title.</summary>
     public required ItemRecord[] Items { get; init; }
 

@@ -28,6 +28,7 @@ public sealed partial class PostgresGraph
         return new GraphSnapshot
         {
             Users = userIds,
+            Attributes = await AttributesAsync(connection, userIndex, cancellation),
             Items = items,
             User = System.Array.ConvertAll(rows, r => r.User),
             Item = System.Array.ConvertAll(rows, r => r.Item),
@@ -82,6 +83,26 @@ public sealed partial class PostgresGraph
         for (var i = 0; i < users.Count; i++)
             index[users[i].Key] = i;
         return ([.. users.Select(u => u.Id)], index);
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>[]?> AttributesAsync(
+        NpgsqlConnection connection, Dictionary<long, int> users, CancellationToken cancellation)
+    {
+        IReadOnlyDictionary<string, string>[]? all = null;
+        await using var query = new NpgsqlCommand("select user_key, attributes from users where attributes is not null and attributes <> '{}'", connection);
+        await using var reader = await query.ExecuteReaderAsync(cancellation);
+        while (await reader.ReadAsync(cancellation))
+        {
+            if (all is null)
+            {
+                all = new IReadOnlyDictionary<string, string>[users.Count];
+                System.Array.Fill(all, new Dictionary<string, string>());
+            }
+
+            all[users[reader.GetInt64(0)]] = JsonSerializer.Deserialize(reader.GetString(1), AttributesJson.Default.DictionaryStringString) ?? [];
+        }
+
+        return all;
     }
 
     private static async Task<(ItemRecord[] Items, Dictionary<long, int> Index)> DenseItemsAsync(NpgsqlConnection connection, CancellationToken cancellation)

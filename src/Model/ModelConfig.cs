@@ -25,6 +25,11 @@ public sealed record EncoderConfig
     public int TypeRows { get; init; } = EventTypes.MaxCode + 1;
     public int ValueRows { get; init; } = Buckets.ValueRows;
     public int TimeRows { get; init; } = Buckets.TimeRows;
+
+    /// <summary>Rows of the user attribute table, one per entry of <see cref="ModelConfig.UserAttributes"/>; 0 = the encoder reads no attributes.</summary>
+    // Left out of the JSON where it is 0: the digest of an artifact from before there were attributes stays what it was.
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int AttributeRows { get; init; }
 }
 
 /// <summary>Item-item cosine: sim = n_ij / (sqrt(n_i n_j) + shrink) over distinct user-item pairs.</summary>
@@ -72,6 +77,12 @@ public sealed record ModelConfig
     /// artifact is an error at load.
     /// </summary>
     public IReadOnlyList<string> Channels { get; init; } = [];
+
+    /// <summary>Encoders of the graph channel, the mean of whose z-scores is its opinion; null = one. Tensors of the second are under <c>m1.</c>, and so on.</summary>
+    public int? Members { get; init; }
+
+    /// <summary>Entries of the user attribute table in row order, as <see cref="Model.UserAttributes"/> writes them; null = none.</summary>
+    public IReadOnlyList<string>? UserAttributes { get; init; }
 
     public ItemKnnConfig ItemKnn { get; init; } = new();
     public EaseConfig Ease { get; init; } = new();
@@ -153,6 +164,12 @@ public static class TensorNames
     public const string UserValue = "user.value";
     public const string UserGap = "user.gap";
     public const string UserAsk = "user.ask";
+
+    /// <summary>[attribute_rows, d]; only with <see cref="EncoderConfig.AttributeRows"/> above 0.</summary>
+    public const string UserAttribute = "user.attribute";
+
+    /// <summary>In front of the tensor names of the graph channel's member k; nothing for the first.</summary>
+    public static string MemberPrefix(int member) => member == 0 ? "" : $"m{member}.";
 
     /// <summary>Sparse rows of the three item-item channels, by history item: entries per row [items], then [entries] each.</summary>
     public const string KnnCount = "knn.count", KnnIndex = "knn.index", KnnValue = "knn.value";

@@ -27,6 +27,9 @@ public readonly ref struct RankContext
     /// <summary>The user's events, newest last, negative ones included; empty for an unknown user.</summary>
     public ReadOnlySpan<UserEvent> History { get; init; }
 
+    /// <summary>Rows of the user's attributes, from <see cref="UserAttributes.Encode"/> of the model's table; empty when nothing is known of them.</summary>
+    public ReadOnlySpan<int> Attributes { get; init; }
+
     /// <summary>The moment of the question, Unix milliseconds: event time in an evaluation, the newest event's or wall time in service.</summary>
     public required long NowMs { get; init; }
 

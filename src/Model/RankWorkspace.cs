@@ -12,7 +12,7 @@ public sealed class RankWorkspace
     public const int MaxEvidence = 3;
 
     private float[] _scores = [];
-    private float[] _user = [], _text = [];
+    private float[] _user = [], _text = [], _member = [];
     private OwnItem[] _own = [];
     private int[] _ownIndex = [];
     private int _ownCount;
@@ -62,6 +62,8 @@ public sealed class RankWorkspace
     }
 
     internal Span<float> UserVector(int dim) => Grown(ref _user, dim);
+
+    internal Span<float> MemberScores(int items) => Grown(ref _member, items);
 
     internal Span<float> TextVector(int dim) => Grown(ref _text, dim);
 

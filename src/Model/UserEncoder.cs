@@ -6,7 +6,7 @@ namespace StreamRec.Model;
 /// <summary>
 /// The temporal user encoder's forward pass in managed code, for the newest position only:
 /// <code>
-/// x[t] = item[t]·√d + pos + type + value + gap + ask            t = 0 (oldest) … T−1 (newest), rows of <see cref="UserSequence"/>
+/// x[t] = item[t]·√d + pos + type + value + gap + ask + Σ attributes    t = 0 (oldest) … T−1 (newest), rows of <see cref="UserSequence"/>
 /// x   += o(attention(ln1 x))      causal, scale 1/√(d/heads)      each block, pre-LN
 /// x   += ffn1(gelu(ffn0(ln2 x)))
 /// user = ln(x[T−1])
@@ -20,28 +20,32 @@ public sealed class UserEncoder
     private readonly EncoderConfig _config;
     private readonly int _items;
     private readonly float[] _itemVectors;
-    private readonly float[] _pos, _type, _value, _gap, _ask;
+    private readonly float[] _pos, _type, _value, _gap, _ask, _attribute;
     private readonly float[] _lnWeight, _lnBias;
     private readonly Block[] _blocks;
 
     /// <exception cref="InvalidDataException">A tensor is missing or does not fit <see cref="ModelConfig.Encoder"/>.</exception>
-    public UserEncoder(ModelArtifact artifact)
+    /// <param name="artifact">Holds the tensors.</param>
+    /// <param name="member">Which encoder of the graph channel, 0-based; see <see cref="ModelConfig.Members"/>.</param>
+    public UserEncoder(ModelArtifact artifact, int member = 0)
     {
+        var prefix = TensorNames.MemberPrefix(member);
         _config = artifact.Manifest.Config.Encoder
             ?? throw new InvalidDataException($"model {artifact.Manifest.Name} v{artifact.Manifest.Version} has no encoder in its config");
         if (_config.Dim % _config.Heads != 0)
             throw new InvalidDataException($"encoder dim {_config.Dim} is not a multiple of heads {_config.Heads}");
         var d = _config.Dim;
         _items = artifact.Items.Length;
-        _itemVectors = artifact.Require(TensorNames.ItemVectors, _items, d);
-        _pos = artifact.Require(TensorNames.UserPos, _config.MaxHistory, d);
-        _type = artifact.Require(TensorNames.UserType, _config.TypeRows, d);
-        _value = artifact.Require(TensorNames.UserValue, _config.ValueRows, d);
-        _gap = artifact.Require(TensorNames.UserGap, _config.TimeRows, d);
-        _ask = artifact.Require(TensorNames.UserAsk, _config.TimeRows, d);
-        _lnWeight = artifact.Require("user.ln.weight", d);
-        _lnBias = artifact.Require("user.ln.bias", d);
-        _blocks = [.. Enumerable.Range(0, _config.Blocks).Select(i => new Block(artifact, $"user.blocks.{i}.", _config))];
+        _itemVectors = artifact.Require(prefix + TensorNames.ItemVectors, _items, d);
+        _pos = artifact.Require(prefix + TensorNames.UserPos, _config.MaxHistory, d);
+        _type = artifact.Require(prefix + TensorNames.UserType, _config.TypeRows, d);
+        _value = artifact.Require(prefix + TensorNames.UserValue, _config.ValueRows, d);
+        _gap = artifact.Require(prefix + TensorNames.UserGap, _config.TimeRows, d);
+        _ask = artifact.Require(prefix + TensorNames.UserAsk, _config.TimeRows, d);
+        _attribute = _config.AttributeRows == 0 ? [] : artifact.Require(prefix + TensorNames.UserAttribute, _config.AttributeRows, d);
+        _lnWeight = artifact.Require(prefix + "user.ln.weight", d);
+        _lnBias = artifact.Require(prefix + "user.ln.bias", d);
+        _blocks = [.. Enumerable.Range(0, _config.Blocks).Select(i => new Block(artifact, $"{prefix}user.blocks.{i}.", _config))];
     }
 
     public EncoderConfig Config => _config;
@@ -54,7 +58,9 @@ public sealed class UserEncoder
     /// <param name="nowMs">The moment of the question.</param>
     /// <param name="workspace">Not shared between threads at one time.</param>
     /// <param name="user">Output, at least dim long.</param>
-    public bool Encode(ReadOnlySpan<UserEvent> history, long nowMs, EncoderWorkspace workspace, Span<float> user)
+    /// <param name="attributes">Rows of the user's attributes; rows the table does not have are skipped.</param>
+    public bool Encode(
+        ReadOnlySpan<UserEvent> history, long nowMs, EncoderWorkspace workspace, Span<float> user, ReadOnlySpan<int> attributes = default)
     {
         workspace.Fit(_config);
         var count = UserSequence.Fill(history, nowMs, _items, workspace.Rows, workspace.Source);
@@ -62,14 +68,14 @@ public sealed class UserEncoder
         if (count == 0)
             return false;
         var x = workspace.X.AsSpan(0, count * _config.Dim);
-        Embed(workspace.Rows.AsSpan(0, count), x);
+        Embed(workspace.Rows.AsSpan(0, count), attributes, x);
         for (var b = 0; b < _blocks.Length; b++)
             _blocks[b].Forward(x, count, newestOnly: b == _blocks.Length - 1, workspace);
         Kernels.LayerNorm(x[^_config.Dim..], _lnWeight, _lnBias, user[.._config.Dim]);
         return true;
     }
 
-    private void Embed(ReadOnlySpan<UserSequence.Row> rows, Span<float> x)
+    private void Embed(ReadOnlySpan<UserSequence.Row> rows, ReadOnlySpan<int> attributes, Span<float> x)
     {
         var d = _config.Dim;
         var scale = MathF.Sqrt(d);
@@ -82,6 +88,11 @@ public sealed class UserEncoder
             TensorPrimitives.Add(y, _value.AsSpan(row.Value * d, d), y);
             TensorPrimitives.Add(y, _gap.AsSpan(row.Gap * d, d), y);
             TensorPrimitives.Add(y, _ask.AsSpan(row.Ask * d, d), y);
+            foreach (var attribute in attributes)
+            {
+                if ((uint)attribute < (uint)_config.AttributeRows)
+                    TensorPrimitives.Add(y, _attribute.AsSpan(attribute * d, d), y);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ using StreamRec.Replay;
 var root = new RootCommand("StreamRec: events in on a topic, fresh personal rankings out on a topic.")
 {
     DemoCommand.Create(), TestCommand.Create(), RunCommand.Create(), ReplayCommand.Create(), RecommendCommand.Create(), GraphCommands.Create(),
-    DeadLetterCommands.Create(), EraseCommand.Create(), BenchCommand.Create(), SettingsCommand.Create(), TextCommands.Create(),
+    DeadLetterCommands.Create(), EraseCommand.Create(), BenchCommand.Create(), EvalCommand.Create(), SettingsCommand.Create(), TextCommands.Create(),
 };
 root.Options.Add(CommandContext.Config);
 foreach (var command in ModelCommands.Create().Concat(ServersCommands.Create()))

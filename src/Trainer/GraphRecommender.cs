@@ -16,7 +16,7 @@ public sealed class GraphRecommender : IDisposable
 {
     private const string ItemPrefix = "train.items.";
     private const string UserPrefix = "user.";
-    private static readonly string[] Tables = ["pos", "type", "value", "gap", "ask"];
+    private static readonly string[] Tables = ["pos", "type", "value", "gap", "ask", "attribute"];
 
     private readonly Parameter _bias;
 
@@ -73,7 +73,7 @@ public sealed class GraphRecommender : IDisposable
         using var scope = torch.NewDisposeScope();
         Train(false);
         var tensors = Parameters.ToDictionary(p => p.Name, p => Read(p.Value), StringComparer.Ordinal);
-        tensors[TensorNames.ItemVectors] = Read(Items.forward(Inputs));
+        tensors[TensorNames.ItemVectors] = Read(Items.forward(Inputs).masked_fill(Inputs.Known.logical_not(), 0));
         return tensors;
     }
 

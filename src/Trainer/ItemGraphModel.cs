@@ -38,6 +38,15 @@ public sealed record ItemModelOptions
     /// <summary>Chance that an item with text or categories loses its ID embedding in a batch, so that those alone learn to place a new item.</summary>
     public double IdDropout { get; init; } = 0.1;
 
+    /// <summary>Read the items' texts. Default true.</summary>
+    public bool Text { get; init; } = true;
+
+    /// <summary>Read the items' categories. Default true.</summary>
+    public bool Categories { get; init; } = true;
+
+    /// <summary>Layer norm over the sum of ID, text and categories. Default true.</summary>
+    public bool Normalize { get; init; } = true;
+
     /// <summary>Dropout on what a graph layer adds.</summary>
     public double Dropout { get; init; } = 0.3;
 }
@@ -45,7 +54,7 @@ public sealed record ItemModelOptions
 /// <summary>
 /// Item vectors from everything known about the items:
 /// <code>
-/// h⁰ = LayerNorm( ID embedding (dropped at random) + P·text + C·categories )
+/// h⁰ = LayerNorm( ID embedding (dropped at random, 0 for an item nobody touched) + P·text + C·categories )
 /// h  ← h + Dropout(layer(h, item graph))            per graph layer
 /// </code>
 /// Returns [N, d] for the whole catalogue; called once per batch. Cost O(N·d·(text + categories) + E·d + N·d²).
@@ -57,7 +66,7 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
     private readonly Parameter id;
     private readonly Linear? text;
     private readonly Linear? category;
-    private readonly LayerNorm ln;
+    private readonly LayerNorm? ln;
     private readonly ModuleList<PinSageConv> pinsage;
     private readonly ModuleList<GatConv> gat;
     private readonly ModuleList<GatV2Conv> gatv2;
@@ -65,12 +74,16 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
     public ItemGraphModel(int width, int items, int textDim, int categories, ItemModelOptions options, MaskDropout dropout) : base(nameof(ItemGraphModel))
     {
         (_options, _dropout) = (options, dropout);
-        id = new Parameter(torch.randn(new long[] { items, width }, dtype: ScalarType.Float32) * 0.5);
+        id = new Parameter(torch.randn(new long[] { items, width }, dtype: ScalarType.Float32) * (options.Normalize ? 0.5 : 0.02));
         text = textDim > 0 ? Linear(textDim, width, hasBias: false) : null;
         category = categories > 0 ? Linear(categories, width, hasBias: false) : null;
-        ln = LayerNorm(width, eps: 1e-5);
-        // Item vectors start with norm 1: as inputs they are scaled by √d again, as outputs they give logits of order 1.
-        init.constant_(ln.weight!, 1.0 / Math.Sqrt(width));
+        if (options.Normalize)
+        {
+            ln = LayerNorm(width, eps: 1e-5);
+            // Item vectors start with norm 1: as inputs they are scaled by √d again, as outputs they give logits of order 1.
+            init.constant_(ln.weight!, 1.0 / Math.Sqrt(width));
+        }
+
         int Count(GraphLayer kind) => options.Layer == kind ? options.Layers : 0;
         var attention = new GatOptions { Heads = options.Heads, EdgeDim = 1 };
         var head = width / options.Heads;
@@ -83,18 +96,18 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
     public override Tensor forward(ItemInputs given)
     {
         var own = id;
-        Tensor h = own;
+        var h = own.masked_fill(given.Untouched, 0);
         if (training && _options.IdDropout > 0 && (text is not null || category is not null))
         {
             var drop = torch.rand(new[] { own.shape[0], 1L }, dtype: ScalarType.Float32, device: own.device).lt(_options.IdDropout);
-            h = own.masked_fill(drop.logical_and(given.Described), 0);
+            h = h.masked_fill(drop.logical_and(given.Described), 0);
         }
 
         if (text is not null)
             h = h + text.forward(given.Text);
         if (category is not null)
             h = h + category.forward(given.Categories);
-        h = ln.forward(h);
+        h = ln is null ? h : ln.forward(h);
         foreach (var layer in pinsage)
             h = Add(h, layer.Convolve(h, given.Edges, given.Weight));
         foreach (var layer in gat)

@@ -98,6 +98,12 @@ public sealed record TrainerOptions
     /// <summary>Shape of the item side.</summary>
     public ItemModelOptions Items { get; init; } = new();
 
+    /// <summary>
+    /// Graph layers of the encoders of the graph channel, one encoder each with a seed of its own; the mean of their z-scores is served, at so many times
+    /// the time to train and to encode. Default: one encoder, with the layer of <see cref="Items"/>.
+    /// </summary>
+    public IReadOnlyList<GraphLayer> Ensemble { get; init; } = [];
+
     /// <summary>Settings of the descent.</summary>
     public LoopOptions Loop { get; init; } = new();
 
@@ -112,6 +118,8 @@ public sealed record TrainerOptions
 
     /// <summary>How the blend is learned.</summary>
     public BlendTrainerOptions Blend { get; init; } = new();
+
+    internal int ThreadCount => Threads > 0 ? Threads : Environment.ProcessorCount;
 
     /// <exception cref="ArgumentException">A setting is out of its range; the message names it and its value.</exception>
     public void Validate()

@@ -149,6 +149,7 @@ public class ModelTrainerTests
         return second with
         {
             Users = [.. first.Users, .. second.Users.Select(u => "new-" + u)],
+            Attributes = [.. first.Attributes!, .. second.Attributes!],
             User = [.. first.User, .. second.User.Select(u => u + first.Users.Length)],
             Item = [.. first.Item, .. second.Item],
             Type = [.. first.Type, .. second.Type],

@@ -9,6 +9,10 @@ namespace StreamRec.TrainerTests;
 /// </summary>
 internal static class TinyMarket
 {
+    private static Dictionary<string, string> AttributesOf(int user) => user % 5 == 0
+        ? []
+        : new() { ["pace"] = user % 2 == 0 ? "slow" : "quick", ["age"] = (user % 60).ToString(System.Globalization.CultureInfo.InvariantCulture) };
+
     public static GraphSnapshot Create(int users = 60, int items = 40, int eventsPerUser = 24, int ring = 8, int seed = 1, float repeatShare = 0)
     {
         var random = new Random(seed);
@@ -30,6 +34,7 @@ internal static class TinyMarket
         return new GraphSnapshot
         {
             Users = [.. Enumerable.Range(0, users).Select(u => $"u{u}")],
+            Attributes = [.. Enumerable.Range(0, users).Select(AttributesOf)],
             Items = [.. Enumerable.Range(0, items).Select(i => new ItemRecord { ItemId = $"i{i}", Title = $"Item {i}", Categories = [$"ring{i / ring}"] })],
             User = [.. events.Select(e => e.User)],
             Item = [.. events.Select(e => e.Item)],

@@ -2,31 +2,60 @@ using System.Numerics.Tensors;
 
 namespace StreamRec.Model;
 
-/// <summary>Graph vectors of the items times the temporal encoder's user vector: score(i) = user · item.vectors[i] + item.bias[i].</summary>
+/// <summary>
+/// Graph vectors of the items times the temporal encoder's user vector: score(i) = user · item.vectors[i] + item.bias[i]. With several members
+/// (<see cref="ModelConfig.Members"/>) the mean of their z-scores over the items they know. An item whose vector is all zeros is unknown: it had neither
+/// an event nor anything to describe it.
+/// </summary>
 public sealed class GnnChannel : Channel
 {
-    private readonly UserEncoder _encoder;
-    private readonly float[] _vectors, _bias;
-    private readonly int _items, _dim;
+    private readonly Member[] _members;
+    private readonly bool[] _known;
+    private readonly int _items, _dim, _knownCount;
 
     public GnnChannel(ModelArtifact artifact)
     {
-        _encoder = new UserEncoder(artifact);
-        (_items, _dim) = (artifact.Items.Length, _encoder.Config.Dim);
-        _vectors = artifact.Require(TensorNames.ItemVectors, _items, _dim);
-        _bias = artifact.Tensors.ContainsKey(TensorNames.ItemBias) ? artifact.Require(TensorNames.ItemBias, _items) : [];
+        _members = [.. Enumerable.Range(0, artifact.Manifest.Config.Members ?? 1).Select(m => new Member(artifact, m))];
+        if (_members.Length == 0)
+            throw new InvalidDataException($"model {artifact.Manifest.Name} v{artifact.Manifest.Version}: members is 0");
+        (_items, _dim) = (artifact.Items.Length, Encoder.Config.Dim);
+        _known = [.. Enumerable.Range(0, _items).Select(i => _members[0].Vectors.AsSpan(i * _dim, _dim).ContainsAnyExcept(0f))];
+        _knownCount = _known.Count(k => k);
     }
 
     public override string Name => ChannelNames.Gnn;
 
-    public UserEncoder Encoder => _encoder;
+    /// <summary>The first member's.</summary>
+    public UserEncoder Encoder => _members[0].Encoder;
 
     public override bool Score(in RankContext context, RankWorkspace workspace, Span<float> scores)
     {
-        var user = workspace.UserVector(_dim);
-        if (!_encoder.Encode(context.History, context.NowMs, workspace.Encoder, user))
+        var own = scores[.._items];
+        if (!ScoreMember(0, context, workspace, own))
             return false;
-        VectorScan.Score(user, _vectors, _bias, scores[.._items]);
+        if (_members.Length > 1)
+        {
+            Standardise(own);
+            var other = workspace.MemberScores(_items);
+            for (var m = 1; m < _members.Length; m++)
+            {
+                if (!ScoreMember(m, context, workspace, other))
+                    continue;
+                Standardise(other);
+                TensorPrimitives.Add(own, other, own);
+            }
+
+            TensorPrimitives.Divide(own, _members.Length, own);
+            // The evidence is told by the first member's attention.
+            Encoder.Encode(context.History, context.NowMs, workspace.Encoder, workspace.UserVector(_dim), context.Attributes);
+        }
+
+        for (var i = 0; i < _items; i++)
+        {
+            if (!_known[i])
+                own[i] = Unknown;
+        }
+
         scores[_items..].Fill(Unknown);
         return true;
     }
@@ -38,16 +67,61 @@ public sealed class GnnChannel : Channel
             return 0;
         Span<float> strengths = stackalloc float[evidence.Length];
         var count = 0;
-        var target = _vectors.AsSpan(item * _dim, _dim);
+        var vectors = _members[0].Vectors;
+        var target = vectors.AsSpan(item * _dim, _dim);
         for (var t = 0; t < workspace.Encoder.Count; t++)
         {
             var source = context.History[workspace.Encoder.Source[t]].Item;
             if (evidence[..count].Contains(source))
                 continue; // rows are oldest first: a repeated item keeps its first place, close enough for a reason
-            var cosine = TensorPrimitives.CosineSimilarity(target, _vectors.AsSpan(source * _dim, _dim));
+            var cosine = TensorPrimitives.CosineSimilarity(target, vectors.AsSpan(source * _dim, _dim));
             count = Keep(workspace.Encoder.Attention[t] * cosine, source, strengths, evidence, count);
         }
 
         return count;
+    }
+
+    private bool ScoreMember(int member, in RankContext context, RankWorkspace workspace, Span<float> scores)
+    {
+        var user = workspace.UserVector(_dim);
+        var m = _members[member];
+        if (!m.Encoder.Encode(context.History, context.NowMs, workspace.Encoder, user, context.Attributes))
+            return false;
+        VectorScan.Score(user, m.Vectors, m.Bias, scores);
+        return true;
+    }
+
+    /// <summary>z-scores over the known items; the others keep whatever they have.</summary>
+    private void Standardise(Span<float> scores)
+    {
+        double sum = 0, squares = 0;
+        for (var i = 0; i < scores.Length; i++)
+        {
+            if (!_known[i])
+                continue;
+            sum += scores[i];
+            squares += (double)scores[i] * scores[i];
+        }
+
+        var mean = sum / Math.Max(1, _knownCount);
+        var deviation = Math.Sqrt(Math.Max(1e-12, (squares / Math.Max(1, _knownCount)) - (mean * mean)));
+        TensorPrimitives.Subtract(scores, (float)mean, scores);
+        TensorPrimitives.Divide(scores, (float)deviation, scores);
+    }
+
+    private sealed class Member
+    {
+        public Member(ModelArtifact artifact, int member)
+        {
+            var prefix = TensorNames.MemberPrefix(member);
+            Encoder = new UserEncoder(artifact, member);
+            Vectors = artifact.Require(prefix + TensorNames.ItemVectors, artifact.Items.Length, Encoder.Config.Dim);
+            var bias = prefix + TensorNames.ItemBias;
+            Bias = artifact.Tensors.ContainsKey(bias) ? artifact.Require(bias, artifact.Items.Length) : [];
+        }
+
+        public UserEncoder Encoder { get; }
+        public float[] Vectors { get; }
+        public float[] Bias { get; }
     }
 }

@@ -29,7 +29,7 @@ public sealed record BlendTrainerOptions
 public sealed class BlendTrainer
 {
     private readonly BlendTrainerOptions _options;
-    private readonly List<(float[] Features, int Target)> _examples = [];
+    private readonly List<(float[] Features, int[] Targets)> _examples = [];
     private int _width;
 
     public BlendTrainer(BlendTrainerOptions? options = null) => _options = options ?? new BlendTrainerOptions();
@@ -37,24 +37,34 @@ public sealed class BlendTrainer
     /// <summary>Events learned from.</summary>
     public int Count => _examples.Count;
 
-    /// <summary>Events offered to <see cref="Add"/> whose item no channel brought.</summary>
+    /// <summary>Events offered whose item no channel brought.</summary>
     public int Missed { get; private set; }
 
     /// <summary>Offers one event: what the model would have ranked for <paramref name="context"/>, and what was chosen.</summary>
     /// <returns>False when the target is not among the candidates.</returns>
-    public bool Add(RankingModel model, in RankContext context, int target, RankWorkspace workspace)
+    public bool Add(RankingModel model, in RankContext context, int target, RankWorkspace workspace) => Add(model, context, [target], workspace);
+
+    /// <summary>The same with several items that were chosen in the time the list is made for; the probability is to be spread over them.</summary>
+    /// <returns>False when none of them is among the candidates.</returns>
+    public bool Add(RankingModel model, in RankContext context, ReadOnlySpan<int> targets, RankWorkspace workspace)
     {
         model.Prepare(context, 0, workspace);
         _width = model.Blend.Features;
         var candidates = workspace.Candidates.AsSpan(0, workspace.CandidateCount);
-        var at = candidates.IndexOf(target);
-        if (at < 0)
+        var at = new List<int>(targets.Length);
+        foreach (var target in targets)
+        {
+            if (candidates.IndexOf(target) is >= 0 and var found)
+                at.Add(found);
+        }
+
+        if (at.Count == 0)
         {
             Missed++;
             return false;
         }
 
-        _examples.Add((workspace.Features.AsSpan(0, candidates.Length * _width).ToArray(), at));
+        _examples.Add((workspace.Features.AsSpan(0, candidates.Length * _width).ToArray(), [.. at]));
         return true;
     }
 
@@ -79,7 +89,7 @@ public sealed class BlendTrainer
                 ct.ThrowIfCancellationRequested();
                 var batch = order.AsSpan(start, Math.Min(_options.Batch, order.Length - start));
                 foreach (var e in batch)
-                    loss += net.Accumulate(_examples[e].Features, _examples[e].Target, 1f / batch.Length);
+                    loss += net.Accumulate(_examples[e].Features, _examples[e].Targets, 1f / batch.Length);
                 net.Step(rate);
             }
 
@@ -124,7 +134,7 @@ public sealed class BlendTrainer
         private Span<float> Out(float[] p) => p.AsSpan(_f + (_f * _h) + _h, _h);
 
         /// <summary>Adds one event's gradient, times <paramref name="weight"/>; returns its cross-entropy.</summary>
-        public double Accumulate(float[] x, int target, float weight)
+        public double Accumulate(float[] x, int[] targets, float weight)
         {
             var n = x.Length / _f;
             if (_scores.Length < n)
@@ -132,9 +142,12 @@ public sealed class BlendTrainer
             var scores = _scores.AsSpan(0, n);
             Forward(x, n, scores);
             var max = TensorPrimitives.Max<float>(scores);
-            var loss = Math.Log(SumExp(scores, max)) + max - scores[target];
+            var loss = Math.Log(SumExp(scores, max)) + max;
+            foreach (var target in targets)
+                loss -= scores[target] / targets.Length;
             TensorPrimitives.SoftMax<float>(scores, scores);
-            scores[target] -= 1;
+            foreach (var target in targets)
+                scores[target] -= 1f / targets.Length;
             TensorPrimitives.Multiply(scores, weight, scores);
             Backward(x, n, scores);
             return loss;

@@ -17,6 +17,9 @@ public interface IEventSource
     /// <summary>Lines about the input worth showing before it is replayed, such as rows that could not be read; usually empty.</summary>
     IReadOnlyList<string> Notes { get; }
 
+    /// <summary>What is known of the users, in any order; empty where the data set says nothing of them.</summary>
+    IReadOnlyList<UserRecord> Users => [];
+
     /// <summary>
     /// The messages: the catalogue first, then interactions in time order with new or changed items in between.
     /// Lazy; the same source yields the same messages each time it is read.

@@ -7,7 +7,7 @@ namespace StreamRec.Sources;
 
 /// <summary>
 /// MovieLens 100K: <c>u.data</c> (user, item, rating, Unix seconds) as rating events in time order, <c>u.item</c> as catalogue with
-/// title and genres, and film descriptions from <c>item_text.derived.jsonl</c> where that file lies beside them.
+/// title and genres, <c>u.user</c> where it is there as the users' age, gender and occupation, and film descriptions from <c>item_text.derived.jsonl</c> where that file lies beside them.
 /// Lines with the same second keep the file's order. Format: files.grouplens.org/datasets/movielens/ml-100k-README.txt.
 /// </summary>
 public sealed class MovieLensSource : IEventSource
@@ -28,6 +28,7 @@ public sealed class MovieLensSource : IEventSource
     public MovieLensSource(string folder, long limit)
     {
         var abstracts = ReadAbstracts(Path.Combine(folder, "item_text.derived.jsonl"));
+        Users = ReadUsers(Path.Combine(folder, "u.user"));
         _items = ReadItems(Need(folder, "u.item"), abstracts);
         var lines = ReadRatings(Need(folder, "u.data"));
         _lines = [.. lines.OrderBy(l => l.TimeMs).Take(limit > 0 ? (int)Math.Min(limit, int.MaxValue) : int.MaxValue)]; // stable
@@ -38,6 +39,8 @@ public sealed class MovieLensSource : IEventSource
     public long Count => _lines.Length;
 
     public IReadOnlyList<string> Notes => [];
+
+    public IReadOnlyList<UserRecord> Users { get; }
 
     public IEnumerable<SourceMessage> Read()
     {
@@ -89,6 +92,26 @@ public sealed class MovieLensSource : IEventSource
         return lines;
 
         string Same(string id) => users.TryGetValue(id, out var known) ? known : users[id] = id;
+    }
+
+    private static List<UserRecord> ReadUsers(string path)
+    {
+        var users = new List<UserRecord>();
+        var number = 0;
+        foreach (var text in File.Exists(path) ? File.ReadLines(path) : [])
+        {
+            number++;
+            var parts = text.Split('|');
+            if (parts.Length != 5)
+                throw new SourceException($"{path} line {number}: {parts.Length} fields separated by |, expected 5");
+            users.Add(new UserRecord
+            {
+                UserId = parts[0],
+                Attributes = new Dictionary<string, string> { ["age"] = parts[1], ["gender"] = parts[2], ["occupation"] = parts[3] },
+            });
+        }
+
+        return users;
     }
 
     private static List<ItemRecord> ReadItems(string path, Dictionary<string, string> abstracts)

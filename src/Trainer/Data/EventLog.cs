@@ -1,5 +1,6 @@
 using StreamRec.Contracts;
 using StreamRec.GraphStore;
+using StreamRec.Model;
 
 namespace StreamRec.Trainer.Data;
 
@@ -54,8 +55,20 @@ public sealed class EventLog
     /// <summary>How many of the same user's events have a strictly smaller time: what a recommender could know at that moment.</summary>
     public int[] StrictPosition { get; }
 
-    public static EventLog From(GraphSnapshot snapshot) =>
-        new(snapshot.Users.Length, snapshot.Items.Length, snapshot.User, snapshot.Item, snapshot.Type, snapshot.Value, snapshot.TimeMs);
+    /// <summary>Rows of the user attribute table; 0 = nothing is known of the users.</summary>
+    public int AttributeRows { get; private init; }
+
+    private int[][] Attributes { get; init; } = [];
+
+    public static EventLog From(GraphSnapshot snapshot, UserAttributes? attributes = null) =>
+        new(snapshot.Users.Length, snapshot.Items.Length, snapshot.User, snapshot.Item, snapshot.Type, snapshot.Value, snapshot.TimeMs)
+        {
+            AttributeRows = attributes?.Entries.Count ?? 0,
+            Attributes = attributes is null || snapshot.Attributes is null ? [] : Array.ConvertAll(snapshot.Attributes, attributes.Encode),
+        };
+
+    /// <summary>Rows of a user's attributes; empty when nothing is known.</summary>
+    public ReadOnlySpan<int> AttributesOf(int user) => Attributes.Length == 0 ? [] : Attributes[user];
 
     /// <summary>Indices of a user's events, oldest first.</summary>
     public ReadOnlySpan<int> EventsOf(int user) => _userEvents.AsSpan(_userStart[user], _userStart[user + 1] - _userStart[user]);

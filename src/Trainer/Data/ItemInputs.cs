@@ -12,6 +12,10 @@ namespace StreamRec.Trainer.Data;
 /// <param name="CategoryCount">Number of categories.</param>
 public sealed record ItemFeatures(float[]? Text, int TextDim, int[][] Categories, int CategoryCount)
 {
+    /// <summary>Only what the item model is told to read.</summary>
+    public ItemFeatures For(ItemModelOptions options) =>
+        new(options.Text ? Text : null, TextDim, options.Categories ? Categories : [.. Categories.Select(_ => Array.Empty<int>())], options.Categories ? CategoryCount : 0);
+
     /// <summary>[items, categories] with 1/√(number of the item's categories) where it has one.</summary>
     public Tensor CategoryMatrix(Device device)
     {
@@ -32,7 +36,11 @@ public sealed record ItemFeatures(float[]? Text, int TextDim, int[][] Categories
 /// </summary>
 public sealed class ItemInputs : IDisposable
 {
-    public ItemInputs(ItemFeatures features, Neighbourhoods graph, Device device)
+    /// <param name="features">Texts and categories.</param>
+    /// <param name="graph">Neighbours of each item.</param>
+    /// <param name="touched">Items with an event to learn from; the ID embedding of any other is left out.</param>
+    /// <param name="device">Where the tensors live.</param>
+    public ItemInputs(ItemFeatures features, Neighbourhoods graph, bool[] touched, Device device)
     {
         using var scope = torch.NewDisposeScope();
         (Items, TextDim, CategoryCount) = (graph.Rows, features.Text is null ? 0 : features.TextDim, features.CategoryCount);
@@ -42,7 +50,10 @@ public sealed class ItemInputs : IDisposable
         var weight = torch.tensor(graph.Weight).to(device);
         Weight = Keep(weight);
         LogWeight = Keep(weight.clamp(min: 1e-6).log().unsqueeze(1));
-        Described = Keep(torch.tensor(DescribedItems(features), new long[] { Items, 1 }).to(device));
+        var described = DescribedItems(features);
+        Described = Keep(torch.tensor(described, new long[] { Items, 1 }).to(device));
+        Untouched = Keep(torch.tensor(Array.ConvertAll(touched, t => !t), new long[] { Items, 1 }).to(device));
+        Known = Keep(torch.tensor([.. touched.Zip(described, (t, d) => t || d)], new long[] { Items, 1 }).to(device));
     }
 
     public int Items { get; }
@@ -68,9 +79,15 @@ public sealed class ItemInputs : IDisposable
     /// <summary>[items, 1] bool: has a text or a category, so it can do without its ID.</summary>
     public Tensor Described { get; }
 
+    /// <summary>[items, 1] bool: nobody touched it in what is learned from, so its ID embedding says nothing.</summary>
+    public Tensor Untouched { get; }
+
+    /// <summary>[items, 1] bool: touched or described.</summary>
+    public Tensor Known { get; }
+
     public void Dispose()
     {
-        foreach (var tensor in new[] { Text, Categories, Edges.Source, Edges.Target, Edges.Keep!, Weight, LogWeight, Described })
+        foreach (var tensor in new[] { Text, Categories, Edges.Source, Edges.Target, Edges.Keep!, Weight, LogWeight, Described, Untouched, Known })
             tensor.Dispose();
     }
 

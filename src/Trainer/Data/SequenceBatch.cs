@@ -32,6 +32,19 @@ public sealed class SequenceBatch
     /// <summary>The item that followed each of <see cref="Asked"/>.</summary>
     public required long[] Target { get; init; }
 
+    /// <summary>[Rows, attribute rows], 1 where the row's user has the attribute; null when nothing is known of the users.</summary>
+    public float[]? Attributes { get; private set; }
+
+    /// <summary>Whose history a row is.</summary>
+    public void SetUser(int row, EventLog log, int user)
+    {
+        if (log.AttributeRows == 0)
+            return;
+        Attributes ??= new float[Rows * log.AttributeRows];
+        foreach (var attribute in log.AttributesOf(user))
+            Attributes[(row * log.AttributeRows) + attribute] = 1;
+    }
+
     /// <summary>Writes one encoder row at (row, t).</summary>
     public void Set(int row, int t, in UserSequence.Row x)
     {
@@ -43,6 +56,7 @@ public sealed class SequenceBatch
     public EncoderInput ToInput(Device device)
     {
         Tensor On(long[] codes) => torch.tensor(codes, new long[] { Rows, Length }).to(device);
-        return new(On(Item), On(Type), On(Value), On(Gap), On(Ask));
+        var attributes = Attributes is null ? null : torch.tensor(Attributes, new long[] { Rows, Attributes.Length / Rows }).to(device);
+        return new(On(Item), On(Type), On(Value), On(Gap), On(Ask), attributes);
     }
 }

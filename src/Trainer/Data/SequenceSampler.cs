@@ -176,6 +176,7 @@ public sealed class SequenceSampler
 
     private void Fill(SequenceBatch batch, int row, ArraySegment<int> chunk)
     {
+        batch.SetUser(row, _log, _log.User[chunk[0]]);
         for (var t = 0; t + 1 < chunk.Count; t++)
         {
             var (e, next) = (chunk[t], chunk[t + 1]);

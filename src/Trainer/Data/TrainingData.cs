@@ -14,7 +14,9 @@ public sealed class TrainingData
 {
     public TrainingData(GraphSnapshot snapshot, TextVectors? text, EventTypes types, int maxCategories)
     {
-        (Snapshot, Text, Types, Log) = (snapshot, text, types, EventLog.From(snapshot));
+        (Snapshot, Text, Types) = (snapshot, text, types);
+        Attributes = snapshot.Attributes is null ? new UserAttributes([]) : UserAttributes.Learn(snapshot.Attributes);
+        Log = EventLog.From(snapshot, Attributes);
         if (text is not null && text.Vectors.Length != snapshot.Items.Length * text.Dim)
             throw new ArgumentException($"{text.Vectors.Length} text values are not {snapshot.Items.Length} items × {text.Dim}", nameof(text));
         ItemIds = [.. snapshot.Items.Select(i => i.ItemId)];
@@ -25,6 +27,9 @@ public sealed class TrainingData
     public TextVectors? Text { get; }
     public EventTypes Types { get; }
     public EventLog Log { get; }
+
+    /// <summary>The table of user attributes; without entries when nothing is known of the users.</summary>
+    public UserAttributes Attributes { get; }
     public string[] ItemIds { get; }
     public ItemFeatures Features { get; }
 
@@ -55,6 +60,15 @@ public sealed class TrainingData
 
     /// <summary>The events before <paramref name="end"/> as the closed-form channels want them.</summary>
     public FitEvents FitEvents(int end) => new(Log.User[..end], Log.Item[..end], Log.Type[..end], Log.Users, Log.Items);
+
+    /// <summary>Which items have a positive event before <paramref name="end"/>.</summary>
+    public bool[] Touched(int end)
+    {
+        var touched = new bool[Log.Items];
+        for (var e = 0; e < end; e++)
+            touched[Log.Item[e]] |= Types.WeightOf(Log.Type[e]) > 0;
+        return touched;
+    }
 
     private static int[][] CategoriesOf(ItemRecord[] items, int max, out int count)
     {

@@ -93,6 +93,7 @@ public sealed class EncoderRanker
             history[k] = _log.Edge(events[events.Length - history.Length + k]);
         Span<UserSequence.Row> codes = new UserSequence.Row[history.Length];
         var count = UserSequence.Fill(history, _log.TimeMs[e], _log.Items, codes, new int[history.Length]);
+        batch.SetUser(row, _log, _log.User[e]);
         for (var t = 0; t < count; t++)
             batch.Set(row, t, codes[t]);
         return count;

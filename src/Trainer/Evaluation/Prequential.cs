@@ -22,7 +22,10 @@ public delegate void JudgeEvent(int k, in RankContext context, int target, RankW
 /// <param name="types">Whose weights say which events count as popularity.</param>
 /// <param name="seen">Exclude: the visible history is taken out of the lists, and an event on an item in it is not judged (rank 0).</param>
 /// <param name="strict">P2-strict.</param>
-public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types, SeenRule seen, bool strict)
+/// <param name="maxHistory">Newest events a ranking reads; older ones are only taken out of the lists, as in the scorer.</param>
+/// <param name="windows">Windows of the live counters; the default is the scorer's.</param>
+public sealed class Prequential(
+    EventLog log, string[] itemIds, EventTypes types, SeenRule seen, bool strict, int maxHistory = 2_000, LiveCountersOptions? windows = null)
 {
     /// <summary>Name of the blended list among the channels' names.</summary>
     public const string Blend = "blend";
@@ -33,18 +36,19 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
     /// <summary>Rank of an item that is not among the first <see cref="ListLength"/> of a blended list.</summary>
     public const int Missed = int.MaxValue;
 
-    /// <summary>Newest events a ranking reads, as in the scorer.</summary>
-    private const int MaxHistory = 2_000;
-
     /// <summary>
     /// At most <paramref name="count"/> events of [from, to), evenly spread, on items somebody could want to be recommended; with seen items excluded, not on
     /// those of the visible history.
     /// </summary>
     public int[] Spread(int from, int to, int count)
     {
-        var judged = Enumerable.Range(from, Math.Max(0, to - from)).Where(e => types.WeightOf(log.Type[e]) > 0 && !IsExcluded(e)).ToArray();
+        var judged = Every(from, to, 1);
         return judged.Length <= count ? judged : [.. Enumerable.Range(0, count).Select(k => judged[(int)((long)k * judged.Length / count)])];
     }
+
+    /// <summary>Each <paramref name="step"/>-th event of [from, to), those left out that are not asked about (see <see cref="Spread"/>).</summary>
+    public int[] Every(int from, int to, int step) =>
+        [.. Enumerable.Range(from, Math.Max(0, to - from)).Where(e => (e - from) % step == 0 && types.WeightOf(log.Type[e]) > 0 && !IsExcluded(e))];
 
     /// <summary>
     /// Ranks of the events' items by the model's lists, under <see cref="Blend"/>, and by each of the channels alone, under its name; and the share of the
@@ -55,17 +59,26 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
     /// <param name="events">Ascending event indices, as from <see cref="Spread"/>.</param>
     /// <param name="channels">Channels to judge alone; must be the model's.</param>
     /// <param name="cancel">Checked per event.</param>
-    public (Dictionary<string, int[]> Ranks, double Coverage) Ranks(RankingModel model, int[] events, IReadOnlyList<string> channels, CancellationToken cancel)
+    /// <param name="blended">False leaves the blended list out.</param>
+    /// <param name="judged">Called after each event, from any thread; may be null.</param>
+    public (Dictionary<string, int[]> Ranks, double Coverage) Ranks(
+        RankingModel model, int[] events, IReadOnlyList<string> channels, CancellationToken cancel,
+        bool blended = true, Action? judged = null)
     {
-        var ranks = channels.Append(Blend).ToDictionary(c => c, _ => new int[events.Length], StringComparer.Ordinal);
+        var ranks = (blended ? channels.Append(Blend) : channels).ToDictionary(c => c, _ => new int[events.Length], StringComparer.Ordinal);
         var parts = Math.Min(Math.Max(1, events.Length / 64), Environment.ProcessorCount);
         var shown = new bool[model.ItemCount + itemIds.Length];
         void Judge(int k, in RankContext context, int target, RankWorkspace workspace)
         {
-            var list = model.Rank(context, ListLength, workspace);
-            ranks[Blend][k] = RankInList(list, target);
-            foreach (var line in list)
-                shown[line.Item] = true; // threads only ever write true
+            judged?.Invoke();
+            if (blended)
+            {
+                var list = model.Rank(context, ListLength, workspace);
+                ranks[Blend][k] = RankInList(list, target);
+                foreach (var line in list)
+                    shown[line.Item] = true; // threads only ever write true
+            }
+
             if (channels.Count == 0)
                 return;
             var scores = new float[context.ItemCount];
@@ -132,6 +145,8 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
         {
             foreach (var e in context.History)
                 scores[e.Item] = float.NaN; // neither ahead of nor level with anything
+            foreach (var item in context.Excluded)
+                scores[item] = float.NaN;
         }
 
         var ahead = 0;
@@ -162,9 +177,10 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
 
     private sealed class Replay(Prequential owner, Space space)
     {
-        private readonly LiveCounters _counters = new(space.Count);
+        private readonly LiveCounters _counters = new(space.Count, owner.Windows);
         private readonly RankWorkspace _workspace = new();
-        private readonly UserEvent[] _history = new UserEvent[MaxHistory];
+        private UserEvent[] _history = new UserEvent[64];
+        private int[] _excluded = [];
         private int _counted;
 
         public void Judge(int k, int e, JudgeEvent judge)
@@ -173,10 +189,12 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
             var context = new RankContext
             {
                 History = HistoryOf(e),
+                Attributes = owner.Log.AttributesOf(owner.Log.User[e]),
                 NowMs = owner.Log.TimeMs[e],
                 Counters = _counters,
                 ItemCount = space.Count,
                 Seen = owner.Seen,
+                Excluded = Older(e),
             };
             judge(k, context, space.IndexOf[owner.Log.Item[e]], _workspace);
         }
@@ -195,13 +213,33 @@ public sealed class Prequential(EventLog log, string[] itemIds, EventTypes types
         private ReadOnlySpan<UserEvent> HistoryOf(int e)
         {
             var visible = owner.Visible(e);
-            var count = Math.Min(visible, MaxHistory);
+            var count = Math.Min(visible, owner.MaxHistory);
+            if (_history.Length < count)
+                _history = new UserEvent[2 * count];
             var events = owner.Log.EventsOf(owner.Log.User[e])[(visible - count)..visible];
             for (var k = 0; k < count; k++)
                 _history[k] = owner.Log.Edge(events[k]) with { Item = space.IndexOf[owner.Log.Item[events[k]]] };
             return _history.AsSpan(0, count);
         }
+
+        /// <summary>Items of the visible events that are too old to be read.</summary>
+        private ReadOnlySpan<int> Older(int e)
+        {
+            var count = owner.Seen == SeenRule.Exclude ? owner.Visible(e) - owner.MaxHistory : 0;
+            if (count <= 0)
+                return [];
+            if (_excluded.Length < count)
+                _excluded = new int[2 * count];
+            var events = owner.Log.EventsOf(owner.Log.User[e])[..count];
+            for (var k = 0; k < count; k++)
+                _excluded[k] = space.IndexOf[owner.Log.Item[events[k]]];
+            return _excluded.AsSpan(0, count);
+        }
     }
+
+    private int MaxHistory => maxHistory;
+
+    private LiveCountersOptions? Windows => windows;
 
     private EventLog Log => log;
 

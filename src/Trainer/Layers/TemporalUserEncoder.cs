@@ -12,12 +12,13 @@ namespace StreamRec.Trainer.Layers;
 /// <param name="Value">Value bucket.</param>
 /// <param name="Gap">Bucket of the time since the previous event; 0 = none.</param>
 /// <param name="Ask">Bucket of the time to the next event, or to the moment of the question; 0 = unknown.</param>
-public sealed record EncoderInput(Tensor Item, Tensor Type, Tensor Value, Tensor Gap, Tensor Ask);
+/// <param name="Attributes">[B, A] float, 1 where the user has the attribute; null when nothing is known of the users.</param>
+public sealed record EncoderInput(Tensor Item, Tensor Type, Tensor Value, Tensor Gap, Tensor Ask, Tensor? Attributes = null);
 
 /// <summary>
 /// A user as the attention over their newest edges (SASRec, Kang and McAuley, 2018, with edge and time features):
 /// <code>
-/// x_t = √d · v(item_t) + pos_t + type + value + ask [+ gap]        t counts from the oldest event shown
+/// x_t = √d · v(item_t) + pos_t + type + value + ask [+ gap] + Σ attributes        t counts from the oldest event shown
 /// x   = causal pre-LN blocks(x);   user vector after event t = ln(x_t)
 /// </code>
 /// The managed twin is <see cref="UserEncoder"/>, which reads the same tensors under the same names (prefix <c>user.</c>).
@@ -34,6 +35,7 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
     private readonly Embedding value;
     private readonly Embedding gap;
     private readonly Embedding ask;
+    private readonly Embedding? attribute;
     private readonly ModuleList<CausalBlock> blocks;
     private readonly LayerNorm ln;
 
@@ -51,6 +53,7 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
         if (!gaps)
             init.zeros_(gap.weight!);
         ask = Small(config.TimeRows, config.Dim);
+        attribute = config.AttributeRows > 0 ? Small(config.AttributeRows, config.Dim) : null;
         blocks = new ModuleList<CausalBlock>([.. Enumerable.Range(0, config.Blocks)
             .Select(_ => new CausalBlock(config.Dim, config.Heads, config.Ffn, rate, dropout))]);
         ln = LayerNorm(config.Dim, eps: 1e-5);
@@ -68,6 +71,8 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
             + ask.forward(batch.Ask);
         if (_gaps)
             x = x + gap.forward(batch.Gap);
+        if (attribute is not null && batch.Attributes is not null)
+            x = x + batch.Attributes.mm(attribute.weight!).unsqueeze(1);
         x = _dropout.Apply(x, _rate, training);
         var mask = CausalBlock.Mask(length, items.device);
         foreach (var block in blocks)

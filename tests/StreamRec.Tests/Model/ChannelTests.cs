@@ -39,6 +39,39 @@ public sealed class ChannelTests
     }
 
     [Fact]
+    public void Gnn_of_two_members_is_the_mean_of_their_z_scores_and_an_item_without_vector_is_unknown()
+    {
+        var tensors = new Dictionary<string, (long[] Shape, float[] Data)>(Artifact.Tensors);
+        var other = TestModels.Full(Items, 17);
+        foreach (var (name, tensor) in other.Tensors)
+            tensors["m1." + name] = tensor;
+        foreach (var name in (string[])["item.vectors", "m1.item.vectors"])
+        {
+            tensors[name] = (tensors[name].Shape, [.. tensors[name].Data]);
+            tensors[name].Data.AsSpan(7 * 16, 16).Clear();
+        }
+
+        var config = Artifact.Manifest.Config with { Members = 2 };
+        var both = RankingModel.From(new ModelArtifact(Artifact.Manifest with { Config = config }, Artifact.Items, tensors));
+        var scores = Scores(both, ChannelNames.Gnn, Items);
+        double[] first = Standardised(Scores(Model, ChannelNames.Gnn, Items)), second = Standardised(Scores(RankingModel.From(other), ChannelNames.Gnn, Items));
+        for (var i = 0; i < Items; i++)
+        {
+            if (i == 7)
+                Assert.Equal(Channel.Unknown, scores[i]);
+            else
+                Assert.Equal((first[i] + second[i]) / 2, scores[i], 1e-3);
+        }
+
+        static double[] Standardised(float[] scores)
+        {
+            var known = scores.Where((_, i) => i != 7).Select(s => (double)s).ToArray();
+            var (mean, deviation) = (known.Average(), Math.Sqrt(known.Average(s => s * s) - Math.Pow(known.Average(), 2)));
+            return [.. scores.Select(s => (s - mean) / deviation)];
+        }
+    }
+
+    [Fact]
     public void Text_is_the_cosine_to_the_decayed_mean_of_the_history_without_the_catalogues_mean()
     {
         var raw = Artifact.Tensors[TensorNames.ItemText].Data;
@@ -80,10 +113,12 @@ public sealed class ChannelTests
         Assert.Equal(Channel.Unknown, scores[3]);
     }
 
-    private static float[] Scores(string channel, int items)
+    private static float[] Scores(string channel, int items) => Scores(Model, channel, items);
+
+    private static float[] Scores(RankingModel model, string channel, int items)
     {
         var scores = new float[items];
-        Assert.True(Model.ScoreChannel(channel, Context(History, items), new RankWorkspace(), scores));
+        Assert.True(model.ScoreChannel(channel, Context(History, items), new RankWorkspace(), scores));
         return scores;
     }
 

@@ -12,7 +12,7 @@ namespace StreamRec.TrainerTests.Training;
 
 public class TrainingLoopTests
 {
-    private static readonly EncoderConfig Encoder = new() { Dim = 16, Ffn = 32, MaxHistory = 12 };
+    private static readonly EncoderConfig Encoder = new() { Dim = 16, Ffn = 32, MaxHistory = 12, AttributeRows = 5 };
 
     [Theory]
     [InlineData(GraphLayer.None)]
@@ -126,11 +126,12 @@ public class TrainingLoopTests
             var events = run.Log.EventsOf(u)[..(1 + (u % run.Log.EventsOf(u).Length))];
             UserEvent[] history = [.. events.ToArray().Select(e => run.Log.Edge(e) with { Value = u % 7 })];
             var now = history[^1].TimeMs + (u * 77_000L);
-            Assert.True(managed.Encode(history, now, workspace, vector));
+            Assert.True(managed.Encode(history, now, workspace, vector, run.Log.AttributesOf(u)));
 
             var rows = new UserSequence.Row[Encoder.MaxHistory];
             var count = UserSequence.Fill(history, now, run.Log.Items, rows, new int[rows.Length]);
             var batch = new SequenceBatch(1, count) { Asked = [], Target = [] };
+            batch.SetUser(0, run.Log, u);
             for (var t = 0; t < count; t++)
                 batch.Set(0, t, rows[t]);
             var torchVector = run.Model.Users.forward(items, batch.ToInput(torch.CPU))[0, count - 1].data<float>().ToArray();
@@ -147,11 +148,13 @@ public class TrainingLoopTests
         public Run(GraphLayer layer)
         {
             torch.set_num_threads(1);
-            Log = EventLog.From(TinyMarket.Create());
+            var market = TinyMarket.Create();
+            var attributes = new UserAttributes(["pace=slow", "pace=quick", "age>=0", "age>=20", "age>=40"]);
+            Log = EventLog.From(market, attributes);
             var end = Log.Count * 8 / 10;
             var graph = CsrGraph.Build(Log.Users, Log.Items, Log.User[..end], Log.Item[..end], Log.Type[..end], Log.Value[..end], Log.TimeMs[..end]);
             var neighbours = Samplers.RandomWalkNeighbours(graph, new WalkSampling { Width = 5 }, seed: 3);
-            Inputs = new ItemInputs(new ItemFeatures(null, 0, [.. Enumerable.Range(0, Log.Items).Select(i => new[] { i / 8 })], 5), neighbours, torch.CPU);
+            Inputs = new ItemInputs(new ItemFeatures(null, 0, [.. Enumerable.Range(0, Log.Items).Select(i => new[] { i / 8 })], 5), neighbours, [.. Log.ItemCounts(end).Select(n => n > 0)], torch.CPU);
             torch.manual_seed(5);
             Model = new GraphRecommender(Encoder, new ItemModelOptions { Layer = layer, Dropout = 0.1 }, Inputs, 0.1);
             _sampler = new SequenceSampler(Log, end, Encoder.MaxHistory, 200, EventTypes.Default, seed: 7);

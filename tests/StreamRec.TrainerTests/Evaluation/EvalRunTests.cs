@@ -1,0 +1,95 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using StreamRec.Contracts;
+using StreamRec.Model;
+using StreamRec.Trainer;
+using StreamRec.Trainer.Evaluation;
+using StreamRec.Trainer.Training;
+using StreamRec.TrainerTests.Training;
+
+namespace StreamRec.TrainerTests.Evaluation;
+
+[Collection(nameof(TrainingLoopTests))]
+public sealed class EvalRunTests
+{
+    private static readonly EvaluationSet Set = new("tiny", TinyMarket.Create(), Repeats: false);
+
+    private static readonly TrainerOptions Trainer = new()
+    {
+        Threads = 1, Encoder = new EncoderConfig { Dim = 16, Ffn = 32, MaxHistory = 12 }, Loop = new LoopOptions { Epochs = 10, LearningRate = 0.01 },
+        Dropout = 0.1, BatchTokens = 200, Neighbours = 5, Ensemble = [GraphLayer.None, GraphLayer.Gat],
+    };
+
+    [Fact]
+    public void On_a_market_with_order_the_graph_channel_beats_popularity_and_the_blend_stands_beside_it()
+    {
+        var result = Run(new EvalOptions { Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Repeat });
+        double Of(string name) => result.Judged.Single(j => j.Name == name).Metrics["ndcg_10"];
+        Assert.True(Of("gnn") > Of("popularity-30d") + 0.2, $"gnn {Of("gnn"):f3}, popularity {Of("popularity-30d"):f3}");
+        Assert.True(Of("blend") > Of("popularity-30d") + 0.2);
+        Assert.Equal(["popularity-30d", "itemknn", "itemknn-decay", "ease", "ease-decay", "personal-frequency"], result.Judged.Take(6).Select(j => j.Name));
+        Assert.All(result.Judged, j => Assert.Equal(Set.Split.End - Set.Split.ValidEnd, j.Metrics["n"]));
+    }
+
+    [Fact]
+    public void Encoders_kept_from_one_evaluation_serve_the_next_and_give_the_same_numbers()
+    {
+        var folder = Directory.CreateTempSubdirectory("streamrec-eval-");
+        try
+        {
+            var options = new EvalOptions { Protocol = EvalProtocol.Prequential, Task = SeenRule.Exclude, ModelsDirectory = folder.FullName, Channels = ["gnn", "markov"] };
+            var first = Run(options);
+            Assert.True(first.TrainSeconds[0] > 0);
+            Assert.Equal(4, folder.GetFiles("*.safetensors").Length); // two encoders, on two parts
+            var second = Run(options);
+            Assert.Equal(0, second.TrainSeconds[0]);
+            Assert.Equal(first.Judged.Select(j => j.Metrics["mrr_20"]), second.Judged.Select(j => j.Metrics["mrr_20"]));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Lists_of_the_temporal_protocol_count_only_what_is_new_to_the_person()
+    {
+        var result = Run(new EvalOptions { Protocol = EvalProtocol.Temporal, Task = SeenRule.Exclude, Split = EvalSplit.Valid, Channels = ["popularity", "itemknn"], Seeds = 2 });
+        var popularity = result.Judged.Single(j => j.Name == "popularity" && j.IsMean);
+        var (naive, users) = NaivePopularity();
+        Assert.Equal(users, popularity.Users);
+        Assert.Equal(naive, popularity.Metrics["recall_20"], 1e-9);
+        Assert.Equal(popularity.Users.Order(), result.Judged.Single(j => j.Name == "blend" && j.IsMean).Users.Order()); // the two halves together
+    }
+
+    [Fact]
+    public void The_fingerprint_depends_on_every_event()
+    {
+        var snapshot = Set.Snapshot;
+        var changed = new EvaluationSet("tiny", snapshot with { TimeMs = [.. snapshot.TimeMs.Select((t, e) => e == snapshot.Count - 1 ? t + 1000 : t)] }, false);
+        Assert.Equal(Set.Fingerprint().TrainSha256Sorted, changed.Fingerprint().TrainSha256Sorted);
+        Assert.NotEqual(Set.Fingerprint().TestSha256EventOrder, changed.Fingerprint().TestSha256EventOrder);
+    }
+
+    private static EvalResult Run(EvalOptions options) =>
+        new EvalRun(Set, null, Trainer, options, EventTypes.Default, NullLogger.Instance, null, TestContext.Current.CancellationToken).Run();
+
+    /// <summary>Recall@20 of the last 30 days' popularity, by its definition.</summary>
+    private static (double Recall, int[] Users) NaivePopularity()
+    {
+        var s = Set.Snapshot;
+        var (from, to) = (Set.Split.TrainEnd, Set.Split.ValidEnd);
+        var month = s.TimeMs[from - 1] - (30L * 86_400_000);
+        int Count(int item, long after) => Enumerable.Range(0, from).Count(e => s.Item[e] == item && s.TimeMs[e] > after);
+        var order = Enumerable.Range(0, s.Items.Length).OrderByDescending(i => Count(i, month)).ThenByDescending(i => Count(i, long.MinValue)).ThenBy(i => i).ToArray();
+        var recalls = new SortedDictionary<int, double>();
+        for (var u = 0; u < s.Users.Length; u++)
+        {
+            var seen = Enumerable.Range(0, from).Where(e => s.User[e] == u).Select(e => s.Item[e]).ToHashSet();
+            var wanted = Enumerable.Range(from, to - from).Where(e => s.User[e] == u && !seen.Contains(s.Item[e])).Select(e => s.Item[e]).ToHashSet();
+            if (seen.Count > 0 && wanted.Count > 0)
+                recalls[u] = (double)order.Where(i => !seen.Contains(i)).Take(20).Count(wanted.Contains) / wanted.Count;
+        }
+
+        return (recalls.Values.Average(), [.. recalls.Keys]);
+    }
+}
