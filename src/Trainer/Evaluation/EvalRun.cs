@@ -105,7 +105,7 @@ public sealed class EvalRun
     {
         if (_options.Split == EvalSplit.Test)
             return JudgeBlend(model.With(LearnBlend(learner, trainer, _ => true)), trainer.Seed, _ => true);
-        var halves = new[] { 0, 1 }.Select(half => JudgeBlend(model.With(LearnBlend(learner, trainer, u => u % 2 != half)), trainer.Seed, u => u % 2 == half)).ToArray();
+        var halves = Enumerable.Range(0, 2).Select(half => JudgeBlend(model.With(LearnBlend(learner, trainer, u => u % 2 != half)), trainer.Seed, u => u % 2 == half)).ToArray();
         return Joined(halves[0], halves[1]);
     }
 
