@@ -8,19 +8,17 @@ namespace StreamRec.Model;
 /// The learned mix of the channels: score = linear · x + out · gelu(hidden · x + bias), one row x per candidate. Features, in order:
 /// z-score of each channel (over all items, unknown ones at the minimum, counts as log(1 + n) first, clipped to ±20; 0 when the channel has no
 /// opinion), log(1 + own count), log(1 + days since the user's last event on it), 1 if it is an own item, log(1 + history length),
-/// log(1 + days since the newest event). The last two are the same for all candidates: they act through the hidden units. Immutable.
+/// log(1 + days since the newest event). The last two are the same for all candidates: they act through the hidden units. Then the features of
+/// <see cref="BlendFeatures"/>, which blends learned before there were any do not have. Immutable.
 /// </summary>
 public sealed class Blend
 {
-    /// <summary>Features after the channels' z-scores.</summary>
-    public const int ExtraFeatures = 5;
-
-    /// <summary>Offsets of the extra features from the number of channels.</summary>
-    internal const int OwnCount = 0, OwnDays = 1, OwnFlag = 2, HistoryLength = 3, NewestDays = 4;
     internal const float Clip = 20;
-    private const double DayMs = 86_400_000;
 
     private readonly float[] _linear, _hidden, _hiddenBias, _out;
+
+    /// <summary>The parameters of one learned net.</summary>
+    internal sealed record Weights(float[] Linear, float[] Hidden, float[] HiddenBias, float[] Out);
 
     /// <param name="linear">[features].</param>
     /// <param name="hidden">[features, units]; empty for a linear blend.</param>
@@ -43,7 +41,7 @@ public sealed class Blend
     /// <summary>Fixed weights for a model whose blend has not been learned (too few events to learn from): near what a coordinate search found on two data sets.</summary>
     public static Blend Default(IReadOnlyList<string> channels)
     {
-        var linear = new float[channels.Count + ExtraFeatures];
+        var linear = new float[channels.Count + BlendFeatures.Count];
         for (var c = 0; c < channels.Count; c++)
         {
             linear[c] = channels[c] switch
@@ -51,6 +49,7 @@ public sealed class Blend
                 ChannelNames.Personal => 2.5f, // without effect where seen items are excluded
                 ChannelNames.Gnn => 1.4f,
                 ChannelNames.Ease or ChannelNames.ItemKnn => 1f,
+                ChannelNames.EaseLong => 0.2f,
                 ChannelNames.Popularity => 0.7f,
                 ChannelNames.Walk => 0.5f,
                 ChannelNames.Markov or ChannelNames.Trending => 0.2f,
@@ -67,8 +66,15 @@ public sealed class Blend
     {
         if (!artifact.Tensors.ContainsKey(TensorNames.BlendLinear))
             return null;
-        var features = artifact.Manifest.Config.Channels.Count + ExtraFeatures;
         var output = artifact.Require(TensorNames.BlendOut, -1);
+        var features = artifact.Require(TensorNames.BlendLinear, -1).Length;
+        var extra = features - artifact.Manifest.Config.Channels.Count;
+        if (extra is not (BlendFeatures.FirstCount or BlendFeatures.Count))
+        {
+            throw new InvalidDataException(
+                $"model {artifact.Manifest.Name} v{artifact.Manifest.Version}: the blend reads {features} features, needed {artifact.Manifest.Config.Channels.Count + BlendFeatures.Count}");
+        }
+
         return new Blend(
             artifact.Require(TensorNames.BlendLinear, features), artifact.Require(TensorNames.BlendHidden, features, output.Length),
             artifact.Require(TensorNames.BlendHiddenBias, output.Length), output);
@@ -144,33 +150,4 @@ public sealed class Blend
         TensorPrimitives.Max(scores, floor, scores);
         return floor;
     }
-
-    /// <summary>Writes the features of the workspace's candidates, whose channels are scored and standardised.</summary>
-    internal static void Gather(in RankContext context, RankWorkspace workspace, int channels)
-    {
-        int n = workspace.CandidateCount, width = channels + ExtraFeatures;
-        var features = workspace.Features.AsSpan(0, n * width);
-        var candidates = workspace.Candidates.AsSpan(0, n);
-        for (var c = 0; c < channels; c++)
-        {
-            var z = workspace.ChannelScores(c);
-            for (var i = 0; i < n; i++)
-                features[(i * width) + c] = z[candidates[i]];
-        }
-
-        var historyLength = MathF.Log(1 + context.History.Length);
-        var newest = context.History.IsEmpty ? 0 : Days(context.NowMs - context.History[^1].TimeMs);
-        for (var i = 0; i < n; i++)
-        {
-            var extra = features.Slice((i * width) + channels, ExtraFeatures);
-            var at = workspace.OwnIndex(candidates[i]);
-            extra[OwnCount] = at < 0 ? 0 : MathF.Log(1 + workspace.Own[at].Count);
-            extra[OwnDays] = at < 0 ? 0 : Days(context.NowMs - workspace.Own[at].LastMs);
-            extra[OwnFlag] = at < 0 ? 0 : 1;
-            extra[HistoryLength] = historyLength;
-            extra[NewestDays] = newest;
-        }
-    }
-
-    private static float Days(long ms) => (float)Math.Log(1 + (Math.Max(0, ms) / DayMs));
 }

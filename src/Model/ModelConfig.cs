@@ -87,6 +87,9 @@ public sealed record ModelConfig
     public ItemKnnConfig ItemKnn { get; init; } = new();
     public EaseConfig Ease { get; init; } = new();
 
+    /// <summary>History weight per event of age in the channels with a long memory: gamma^age. Null = 0.99.</summary>
+    public float? LongGamma { get; init; }
+
     /// <summary>Decay of the person's own counts per own event.</summary>
     public float PersonalGamma { get; init; } = 1f;
 
@@ -126,6 +129,9 @@ public static class ChannelNames
     public const string ItemKnn = "itemknn";
     public const string Ease = "ease";
 
+    /// <summary>The same weights as <see cref="ItemKnn"/> and <see cref="Ease"/> over a long memory of the person; see <see cref="ModelConfig.LongGamma"/>.</summary>
+    public const string ItemKnnLong = "itemknn-long", EaseLong = "ease-long";
+
     /// <summary>The person's own counts.</summary>
     public const string Personal = "personal";
 
@@ -157,6 +163,9 @@ public static class TensorNames
 
     /// <summary>[items] events per item in the fit part; breaks ties and stands in where nothing else is known. Required.</summary>
     public const string ItemCount = "item.count";
+
+    /// <summary>Optional, each [items]: <see cref="ItemFacts"/>.</summary>
+    public const string ItemFirst = "item.first_day", ItemInterval = "item.interval_days", ItemRepeats = "item.repeat_share";
 
     /// <summary>[max_history, d], row 0 = oldest event shown.</summary>
     public const string UserPos = "user.pos";

@@ -64,4 +64,6 @@ public readonly record struct RankedItem(int Item, float Score, int Channel);
 /// <param name="Weight">Largest evidence weight among the events on it.</param>
 /// <param name="Count">Sum of evidence weights, decayed by <see cref="ModelConfig.PersonalGamma"/> per positive event; negative events take away.</param>
 /// <param name="LastMs">Time of the newest positive event on it.</param>
-public readonly record struct OwnItem(int Item, int Age, float Weight, float Count, long LastMs);
+/// <param name="FirstMs">Time of the oldest positive event on it.</param>
+/// <param name="Events">Positive events on it.</param>
+public readonly record struct OwnItem(int Item, int Age, float Weight, float Count, long LastMs, long FirstMs = 0, int Events = 0);

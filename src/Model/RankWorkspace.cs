@@ -141,11 +141,17 @@ public sealed class RankWorkspace
             if (weight > 0)
             {
                 if (at < 0)
-                    Append(new OwnItem(e.Item, age, weight, weight * decay, e.TimeMs));
+                    Append(new OwnItem(e.Item, age, weight, weight * decay, e.TimeMs, e.TimeMs, 1));
                 else if (_own[at].LastMs == long.MinValue)
-                    _own[at] = _own[at] with { Age = age, Weight = weight, Count = _own[at].Count + (weight * decay), LastMs = e.TimeMs };
+                    _own[at] = _own[at] with { Age = age, Weight = weight, Count = _own[at].Count + (weight * decay), LastMs = e.TimeMs, FirstMs = e.TimeMs, Events = 1 };
                 else
-                    _own[at] = _own[at] with { Weight = Math.Max(_own[at].Weight, weight), Count = _own[at].Count + (weight * decay) };
+                {
+                    _own[at] = _own[at] with
+                    {
+                        Weight = Math.Max(_own[at].Weight, weight), Count = _own[at].Count + (weight * decay), FirstMs = e.TimeMs, Events = _own[at].Events + 1,
+                    };
+                }
+
                 age++;
                 decay *= config.PersonalGamma;
             }

@@ -15,12 +15,13 @@ public sealed class RankingModel
     private readonly Channel[] _channels;
     private readonly float[] _count;
     private readonly Blend _blend;
+    private readonly ItemFacts _facts;
     private readonly FrozenDictionary<string, int> _index;
     private readonly string[] _items;
 
-    private RankingModel(ModelManifest manifest, string[] items, float[] count, Channel[] channels, Blend blend)
+    private RankingModel(ModelManifest manifest, string[] items, float[] count, Channel[] channels, Blend blend, ItemFacts facts)
     {
-        (Manifest, _items, _count, _channels, _blend) = (manifest, items, count, channels, blend);
+        (Manifest, _items, _count, _channels, _blend, _facts) = (manifest, items, count, channels, blend, facts);
         Channels = [.. channels.Select(c => c.Name)];
         _index = items.Index().ToFrozenDictionary(i => i.Item, i => i.Index, StringComparer.Ordinal);
     }
@@ -37,7 +38,7 @@ public sealed class RankingModel
             Config = new ModelConfig { Channels = BareChannels },
             Data = new ModelData(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, 0, new Dictionary<string, long>()),
         },
-        [], [], [.. BareChannels.Select(name => Build(name, null, []))], Blend.Default(BareChannels));
+        [], [], [.. BareChannels.Select(name => Build(name, null, []))], Blend.Default(BareChannels), ItemFacts.None);
 
     public ModelManifest Manifest { get; }
 
@@ -69,11 +70,11 @@ public sealed class RankingModel
         var count = artifact.Require(TensorNames.ItemCount, artifact.Items.Length);
         var names = artifact.Manifest.Config.Channels;
         var channels = names.Select(name => Build(name, artifact, count)).ToArray();
-        return new RankingModel(artifact.Manifest, artifact.Items, count, channels, Blend.Read(artifact) ?? Blend.Default(names));
+        return new RankingModel(artifact.Manifest, artifact.Items, count, channels, Blend.Read(artifact) ?? Blend.Default(names), ItemFacts.Read(artifact));
     }
 
     /// <summary>The same model with another blend; O(1).</summary>
-    public RankingModel With(Blend blend) => new(Manifest, _items, _count, _channels, blend);
+    public RankingModel With(Blend blend) => new(Manifest, _items, _count, _channels, blend, _facts);
 
     /// <summary>
     /// The best <paramref name="k"/> items, best first (score descending, ties: fit count descending, then index ascending); fewer only when the
@@ -129,7 +130,7 @@ public sealed class RankingModel
         Candidates.Block(context, workspace);
         Candidates.Collect(context, workspace, _channels.Length, Math.Max(k, Manifest.Config.CandidatesPerChannel), _count);
         workspace.FitCandidates(workspace.CandidateCount, _blend.Features, _blend.HiddenUnits);
-        Blend.Gather(context, workspace, _channels.Length);
+        BlendFeatures.Gather(context, workspace, _channels.Length, _blend.Features, _facts, _count);
     }
 
     private int ItemsOf(in RankContext context)
@@ -151,7 +152,7 @@ public sealed class RankingModel
             row.CopyTo(features);
             features[c] = workspace.Floors[c];
             if (_channels[c] is PersonalChannel)
-                features.Slice(channels, Blend.OwnFlag + 1).Clear();
+                BlendFeatures.ForgetOwn(features[channels..]);
             _blend.Score(features, hidden, without);
             shares[c] = score - without[0];
             if (shares[c] > shares[strongest])
@@ -170,6 +171,8 @@ public sealed class RankingModel
         ChannelNames.Gnn when artifact is not null => new GnnChannel(artifact),
         ChannelNames.ItemKnn when artifact is not null => ItemToItemChannel.ItemKnn(artifact, count),
         ChannelNames.Ease when artifact is not null => ItemToItemChannel.Ease(artifact, count),
+        ChannelNames.ItemKnnLong when artifact is not null => ItemToItemChannel.ItemKnn(artifact, count, isLong: true),
+        ChannelNames.EaseLong when artifact is not null => ItemToItemChannel.Ease(artifact, count, isLong: true),
         ChannelNames.Markov when artifact is not null => ItemToItemChannel.Markov(artifact, count),
         ChannelNames.Text when artifact is not null => new TextChannel(artifact),
         _ => throw new InvalidDataException($"the manifest names channel '{name}', which this version does not know"),

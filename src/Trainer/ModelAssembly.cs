@@ -63,9 +63,9 @@ internal sealed class ModelAssembly
 
     private static ModelConfig ConfigOf(TrainerOptions options, TrainingData data, SeenRule seen)
     {
-        List<string> channels = [ChannelNames.Gnn, ChannelNames.ItemKnn];
+        List<string> channels = [ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong];
         if (data.Log.Items <= options.EaseMaxItems)
-            channels.Add(ChannelNames.Ease);
+            channels.AddRange([ChannelNames.Ease, ChannelNames.EaseLong]);
         if (seen == SeenRule.Repeat)
             channels.Add(ChannelNames.Personal);
         channels.AddRange([ChannelNames.Popularity, ChannelNames.Trending, ChannelNames.Markov]);

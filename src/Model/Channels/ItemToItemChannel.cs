@@ -20,15 +20,23 @@ public sealed class ItemToItemChannel : Channel
 
     public override string Name { get; }
 
-    public static ItemToItemChannel ItemKnn(ModelArtifact artifact, float[] count) =>
-        new(ChannelNames.ItemKnn, Rows(artifact, TensorNames.KnnCount, TensorNames.KnnIndex, TensorNames.KnnValue), [], count, artifact.Manifest.Config.ItemKnn.Gamma);
-
-    public static ItemToItemChannel Ease(ModelArtifact artifact, float[] count)
+    /// <param name="artifact">Holds the weights.</param>
+    /// <param name="count">Events per item in the fit part.</param>
+    /// <param name="isLong">Over a long memory of the person.</param>
+    public static ItemToItemChannel ItemKnn(ModelArtifact artifact, float[] count, bool isLong = false)
     {
-        var gamma = artifact.Manifest.Config.Ease.Gamma;
+        var gamma = isLong ? LongGamma(artifact) : artifact.Manifest.Config.ItemKnn.Gamma;
+        return new(
+            isLong ? ChannelNames.ItemKnnLong : ChannelNames.ItemKnn, Rows(artifact, TensorNames.KnnCount, TensorNames.KnnIndex, TensorNames.KnnValue), [], count, gamma);
+    }
+
+    /// <inheritdoc cref="ItemKnn"/>
+    public static ItemToItemChannel Ease(ModelArtifact artifact, float[] count, bool isLong = false)
+    {
+        var (name, gamma) = isLong ? (ChannelNames.EaseLong, LongGamma(artifact)) : (ChannelNames.Ease, artifact.Manifest.Config.Ease.Gamma);
         if (artifact.Tensors.ContainsKey(TensorNames.EaseDense))
-            return new(ChannelNames.Ease, null, artifact.Require(TensorNames.EaseDense, count.Length, count.Length), count, gamma);
-        return new(ChannelNames.Ease, Rows(artifact, TensorNames.EaseCount, TensorNames.EaseIndex, TensorNames.EaseValue), [], count, gamma);
+            return new(name, null, artifact.Require(TensorNames.EaseDense, count.Length, count.Length), count, gamma);
+        return new(name, Rows(artifact, TensorNames.EaseCount, TensorNames.EaseIndex, TensorNames.EaseValue), [], count, gamma);
     }
 
     public static ItemToItemChannel Markov(ModelArtifact artifact, float[] count) =>
@@ -91,6 +99,8 @@ public sealed class ItemToItemChannel : Channel
         var decay = MathF.Pow(_gamma, own.Age);
         return decay < Negligible ? 0 : own.Weight * decay;
     }
+
+    private static float LongGamma(ModelArtifact artifact) => artifact.Manifest.Config.LongGamma ?? 0.99f;
 
     private static SparseRows Rows(ModelArtifact artifact, string count, string index, string value) =>
         SparseRows.Read(artifact, count, index, value)

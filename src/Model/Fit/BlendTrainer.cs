@@ -19,6 +19,9 @@ public sealed record BlendTrainerOptions
     /// <summary>Events per step.</summary>
     public int Batch { get; init; } = 32;
     public int Seed { get; init; }
+
+    /// <summary>Networks learned one after the other with different seeds; their mean is one blend with as many times the hidden units. Default 1.</summary>
+    public int Networks { get; init; } = 1;
 }
 
 /// <summary>
@@ -76,9 +79,26 @@ public sealed class BlendTrainer
     {
         if (_examples.Count == 0)
             throw new InvalidOperationException("the blend has no events to learn from");
-        var net = new Net(_width, _options);
+        var scale = Scale.Of(_examples, _width);
+        foreach (var (features, _) in _examples)
+            scale.Apply(features);
+        try
+        {
+            var blends = Enumerable.Range(0, Math.Max(1, _options.Networks)).Select(k => FitOne(_options with { Seed = _options.Seed + (1_000 * k) }, meanLoss, ct)).ToArray();
+            return scale.Fold(blends);
+        }
+        finally
+        {
+            foreach (var (features, _) in _examples)
+                scale.Undo(features);
+        }
+    }
+
+    private Blend.Weights FitOne(BlendTrainerOptions options, Action<int, double>? meanLoss, CancellationToken ct)
+    {
+        var net = new Net(_width, options);
         var order = Enumerable.Range(0, _examples.Count).ToArray();
-        var random = new Random(_options.Seed);
+        var random = new Random(options.Seed);
         var rate = _options.LearningRate;
         for (var epoch = 0; epoch < _options.Epochs; epoch++, rate *= _options.LearningRateDecay)
         {
@@ -96,7 +116,80 @@ public sealed class BlendTrainer
             meanLoss?.Invoke(epoch, loss / order.Length);
         }
 
-        return net.ToBlend();
+        return net.Weights();
+    }
+
+    /// <summary>
+    /// Features have scales from 0.1 to 10; the net learns them with mean 0 and deviation 1, and what it learned is folded back into weights for the raw ones,
+    /// so that scoring knows nothing of it.
+    /// </summary>
+    private sealed class Scale(float[] mean, float[] deviation)
+    {
+        public static Scale Of(List<(float[] Features, int[] Targets)> examples, int width)
+        {
+            var (sum, squares) = (new double[width], new double[width]);
+            long rows = 0;
+            foreach (var (x, _) in examples)
+            {
+                for (var i = 0; i < x.Length; i++)
+                {
+                    sum[i % width] += x[i];
+                    squares[i % width] += (double)x[i] * x[i];
+                }
+
+                rows += x.Length / width;
+            }
+
+            var mean = Array.ConvertAll(sum, s => (float)(s / rows));
+            // A feature that is the same everywhere stays what it is: 0 after the mean is off.
+            var deviation = squares.Zip(mean, (q, m) => Math.Sqrt(Math.Max(0, (q / rows) - ((double)m * m)))).Select(d => d > 1e-4 ? (float)d : 1f).ToArray();
+            return new Scale(mean, deviation);
+        }
+
+        public void Apply(float[] x)
+        {
+            for (var at = 0; at < x.Length; at += mean.Length)
+            {
+                var row = x.AsSpan(at, mean.Length);
+                TensorPrimitives.Subtract(row, mean, row);
+                TensorPrimitives.Divide(row, deviation, row);
+            }
+        }
+
+        public void Undo(float[] x)
+        {
+            for (var at = 0; at < x.Length; at += mean.Length)
+            {
+                var row = x.AsSpan(at, mean.Length);
+                TensorPrimitives.MultiplyAdd(row, deviation, mean, row);
+            }
+        }
+
+        /// <summary>The mean of the nets over raw features. The constant a linear term gains is the same for all candidates and is left out.</summary>
+        public Blend Fold(Blend.Weights[] nets)
+        {
+            int f = mean.Length, h = nets[0].Out.Length, all = nets.Length * h;
+            float[] linear = new float[f], hidden = new float[f * all], bias = new float[all], output = new float[all];
+            for (var k = 0; k < nets.Length; k++)
+            {
+                for (var i = 0; i < f; i++)
+                    linear[i] += nets[k].Linear[i] / deviation[i] / nets.Length;
+                for (var u = 0; u < h; u++)
+                {
+                    var to = (k * h) + u;
+                    output[to] = nets[k].Out[u] / nets.Length;
+                    bias[to] = nets[k].HiddenBias[u];
+                    for (var i = 0; i < f; i++)
+                    {
+                        var weight = nets[k].Hidden[(i * h) + u] / deviation[i];
+                        hidden[(i * all) + to] = weight;
+                        bias[to] -= weight * mean[i];
+                    }
+                }
+            }
+
+            return new Blend(linear, hidden, bias, output);
+        }
     }
 
     /// <summary>The blend's parameters in one array [linear | hidden | hidden bias | out], their gradient and AdamW's moments.</summary>
@@ -204,7 +297,7 @@ public sealed class BlendTrainer
             Array.Clear(_gradient);
         }
 
-        public Blend ToBlend() => new([.. Linear(_value)], [.. Hidden(_value)], [.. Bias(_value)], [.. Out(_value)]);
+        public Blend.Weights Weights() => new([.. Linear(_value)], [.. Hidden(_value)], [.. Bias(_value)], [.. Out(_value)]);
 
         private static double SumExp(ReadOnlySpan<float> scores, float max)
         {

@@ -2,8 +2,11 @@ using System.Numerics.Tensors;
 
 namespace StreamRec.Model;
 
-/// <summary>What the counting channels are fitted on: parallel arrays in time order, model item indices (−1 = an item the model leaves out).</summary>
-public sealed record FitEvents(int[] User, int[] Item, byte[] Type, int Users, int Items);
+/// <summary>
+/// What the counting channels are fitted on: parallel arrays in time order, model item indices (−1 = an item the model leaves out). Without times the blend's
+/// features about items are left out.
+/// </summary>
+public sealed record FitEvents(int[] User, int[] Item, byte[] Type, int Users, int Items, long[]? TimeMs = null);
 
 /// <summary>
 /// Fits the closed-form channels from interactions and puts their tensors into an artifact under construction. Only events of positive weight
@@ -25,10 +28,12 @@ public static class ChannelFit
         foreach (var i in item)
             count[i]++;
         tensors[TensorNames.ItemCount] = ([events.Items], count);
+        if (events.TimeMs is not null)
+            ItemFacts.Fit(config, events).Write(tensors);
         var pairs = DistinctPairs.From(user, item, events.Users, events.Items);
-        if (config.Channels.Contains(ChannelNames.ItemKnn))
+        if (config.Channels.Contains(ChannelNames.ItemKnn) || config.Channels.Contains(ChannelNames.ItemKnnLong))
             ItemKnn(pairs, config.ItemKnn, threads, ct).Write(tensors, TensorNames.KnnCount, TensorNames.KnnIndex, TensorNames.KnnValue);
-        if (config.Channels.Contains(ChannelNames.Ease))
+        if (config.Channels.Contains(ChannelNames.Ease) || config.Channels.Contains(ChannelNames.EaseLong))
             Ease(pairs, config.Ease, tensors, threads, ct);
         if (config.Channels.Contains(ChannelNames.Markov))
             Markov(user, item, events.Users, events.Items).Write(tensors, TensorNames.MarkovCount, TensorNames.MarkovIndex, TensorNames.MarkovValue);

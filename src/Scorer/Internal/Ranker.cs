@@ -8,7 +8,7 @@ namespace StreamRec.Scorer;
 /// Makes lists: a user's newest edges from the live graph, walks where the model listens to them, filters, then the model. The same
 /// <see cref="RankingModel.Rank"/> the trainer evaluates with. All buffers are reused; one thread.
 /// </summary>
-internal sealed class Ranker(LiveGraph graph, Catalogue catalogue, EventTypes types, RepeatRule repeats)
+internal sealed class Ranker(LiveGraph graph, Catalogue catalogue, Profiles profiles, EventTypes types, RepeatRule repeats)
 {
     /// <summary>Newest events of a user a model reads; older ones still count as seen.</summary>
     private const int MaxHistory = 2_000;
@@ -80,6 +80,7 @@ internal sealed class Ranker(LiveGraph graph, Catalogue catalogue, EventTypes ty
         var context = new RankContext
         {
             History = _history.AsSpan(0, kept),
+            Attributes = user < 0 ? [] : profiles.RowsOf(graph.UserId(user)),
             NowMs = nowMs,
             Counters = serving.Counters,
             ItemCount = serving.Items.Count,

@@ -103,10 +103,19 @@ internal sealed partial class ScorerLoop
         _newestItem = new Cause(record.Topic, record.Partition.Value, record.Offset.Value, record.Message.Timestamp.UnixTimestampMs, null);
     }
 
-    /// <summary>Only tombstones matter here: the person is forgotten, the lists are withdrawn everywhere.</summary>
+    /// <summary>What the model knows of a person; with a tombstone the person is forgotten and the lists are withdrawn everywhere.</summary>
     private void OnUser(ConsumeResult<byte[], byte[]?> record)
     {
-        if (record.Message.Value is not null || WireHeaders.KeyOf(record.Message.Key) is not { Length: > 0 } user)
+        if (record.Message.Value is { } value)
+        {
+            if (Json.TryDecode(value, out UserRecord? person, out _, out _))
+                _scoring.User(person);
+            else
+                _stats.CountUndecodable(); // Ingest sets it aside
+            return;
+        }
+
+        if (WireHeaders.KeyOf(record.Message.Key) is not { Length: > 0 } user)
             return;
         _erased.Add(user, record.Message.Timestamp.UnixTimestampMs);
         if (record.Offset.Value < _usersFrom.GetValueOrDefault(record.Partition.Value))

@@ -24,6 +24,7 @@ internal sealed class Scoring
     private readonly TimeProvider _time;
     private readonly ListSink _sink;
     private readonly Catalogue _catalogue = new();
+    private readonly Profiles _profiles = new();
     private readonly RepeatRule _repeats;
     private readonly LastLists _lastLists;
     private readonly PopularityBaseline _baseline = new();
@@ -41,7 +42,7 @@ internal sealed class Scoring
         (_options, _types, _graph, _stats, _prequential, _time, _sink) = (options, types, graph, stats, prequential, time, sink);
         _repeats = new RepeatRule(options.Seen, options.RepeatShare);
         _lastLists = new LastLists(options.ListLength, MaxLastLists);
-        _ranker = new Ranker(graph, _catalogue, types, _repeats);
+        _ranker = new Ranker(graph, _catalogue, _profiles, types, _repeats);
         _samples = new SampleBoard(graph, _catalogue, types, time, stats);
         _clock = new StreamClock(time);
         Dirty = new DirtyUsers(options.Debounce, time);
@@ -57,7 +58,7 @@ internal sealed class Scoring
 
     public RepeatRule Repeats => _repeats;
 
-    /// <summary>Takes items, popularity and the repeat rule from the snapshot the graph was loaded from (same dense indexes).</summary>
+    /// <summary>Takes items, users, popularity and the repeat rule from the snapshot the graph was loaded from (same dense indexes).</summary>
     public void Preload(GraphSnapshot snapshot)
     {
         for (var i = 0; i < snapshot.Items.Length; i++)
@@ -66,12 +67,21 @@ internal sealed class Scoring
             Serving.AvailabilityChanged(i);
         }
 
+        for (var u = 0; u < (snapshot.Attributes?.Length ?? 0); u++)
+            _profiles.Put(snapshot.Users[u], snapshot.Attributes![u]);
         for (var i = 0; i < snapshot.Count; i++)
             Count(snapshot.User[i], snapshot.Item[i], snapshot.Type[i], snapshot.TimeMs[i]);
     }
 
     /// <summary>Serves with another model from the next list on.</summary>
-    public void Swap(RankingModel model) => Serving = new Serving(model, _graph, _catalogue, Serving);
+    public void Swap(RankingModel model)
+    {
+        Serving = new Serving(model, _graph, _catalogue, Serving);
+        _profiles.Use(model);
+    }
+
+    /// <summary>News about a person; their next list knows it.</summary>
+    public void User(UserRecord user) => _profiles.Put(user.UserId, user.Attributes);
 
     /// <summary>One interaction.</summary>
     /// <param name="e">The event.</param>
@@ -168,6 +178,7 @@ internal sealed class Scoring
     /// <summary>Forgets a person: edges, pending and last list. Returns the edges removed; 0 for somebody unknown.</summary>
     public int Erase(string userId)
     {
+        _profiles.Put(userId, new Dictionary<string, string>());
         if (!_graph.TryGetUser(userId, out var user))
             return 0;
         if (Dirty.Remove(user, out var dirty))

@@ -16,7 +16,7 @@ internal static class EvalCommand
 {
     private static readonly string[] ChannelChoices =
     [
-        ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.Ease, ChannelNames.Personal, ChannelNames.Popularity, ChannelNames.Trending, ChannelNames.Markov, ChannelNames.Text,
+        ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong, ChannelNames.Ease, ChannelNames.EaseLong, ChannelNames.Personal, ChannelNames.Popularity, ChannelNames.Trending, ChannelNames.Markov, ChannelNames.Text,
     ];
 
     private static readonly Option<string> Dataset = new("--dataset") { Description = "Data set.", Required = true };
@@ -41,6 +41,7 @@ internal static class EvalCommand
     private static readonly Option<DirectoryInfo?> Raw = new("--raw") { Description = "Write each ranker's results per question here, as DATASET/NAME[.seedN].npz." };
     private static readonly Option<FileInfo[]> Against = new("--against") { Description = "Raw .npz of another system: adds the paired difference in NDCG@10. May be given several times." };
     private static readonly Option<FileInfo?> Report = new("--report") { Description = "Also write everything as one JSON object." };
+    private static readonly Option<bool> NoBaselines = new("--no-baselines") { Description = "Leave out the rankers that stand beside every result." };
     private static readonly Option<bool> NoText = new("--no-text") { Description = "Leave the items' texts out." };
 
     public static Command Create()
@@ -51,7 +52,7 @@ internal static class EvalCommand
         Split.AcceptOnlyFromAmong("valid", "test");
         var command = new Command("eval", "Judge the model, each of its channels and the baselines on a public data set, full ranking, by a fixed protocol.")
         {
-            Dataset, Data, Protocol, Task, Split, Seeds, Channels, Every, LearnEvery, NoText, Models, Raw, Against, Report,
+            Dataset, Data, Protocol, Task, Split, Seeds, Channels, Every, LearnEvery, NoText, NoBaselines, Models, Raw, Against, Report,
         };
         command.SetAction(async (parsed, ct) => await System.Threading.Tasks.Task.Run(() => Run(parsed, ct), ct));
         return command;
@@ -73,7 +74,7 @@ internal static class EvalCommand
             TextVectors? text = null;
             if (!parsed.GetValue(NoText) && (options.Channels.Count == 0 || settings.Trainer.Items.Text || options.Channels.Contains(ChannelNames.Text)))
             {
-                using var encoder = new TextEncoder(settings.Text);
+                using var encoder = new TextEncoder(settings.Text.Weights is null ? settings.Text with { Weights = WeightsBesideTheClone() } : settings.Text);
                 text = encoder.ForTraining(set.Snapshot.Items, ct);
             }
 
@@ -86,6 +87,13 @@ internal static class EvalCommand
         if (parsed.GetValue(Report) is { } file)
             report.Write(file.FullName);
         return 0;
+    }
+
+    /// <summary>A sentence encoder in the optional folder beside the clone; null where there is none.</summary>
+    private static string? WeightsBesideTheClone()
+    {
+        var folder = Path.Combine(Environment.GetEnvironmentVariable("STREAMREC_ROOT") ?? ".", "..", "shared", "weights", "all-MiniLM-L6-v2");
+        return Directory.Exists(folder) ? folder : null;
     }
 
     private static EvalOptions OptionsOf(ParseResult parsed)
@@ -112,6 +120,7 @@ internal static class EvalCommand
             Every = AtLeastOne(Every),
             LearnEvery = AtLeastOne(LearnEvery),
             Channels = channels,
+            Baselines = !parsed.GetValue(NoBaselines),
             ModelsDirectory = parsed.GetValue(Models)?.FullName,
         };
     }

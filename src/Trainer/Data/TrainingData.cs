@@ -59,7 +59,7 @@ public sealed class TrainingData
     }
 
     /// <summary>The events before <paramref name="end"/> as the closed-form channels want them.</summary>
-    public FitEvents FitEvents(int end) => new(Log.User[..end], Log.Item[..end], Log.Type[..end], Log.Users, Log.Items);
+    public FitEvents FitEvents(int end) => new(Log.User[..end], Log.Item[..end], Log.Type[..end], Log.Users, Log.Items, Log.TimeMs[..end]);
 
     /// <summary>Which items have a positive event before <paramref name="end"/>.</summary>
     public bool[] Touched(int end)

@@ -24,6 +24,9 @@ public sealed record EvalOptions
     /// <summary>Learn the blend from every n-th event of the learning part only.</summary>
     public int LearnEvery { get; init; } = 1;
 
+    /// <summary>Judge the baselines as well. Default true.</summary>
+    public bool Baselines { get; init; } = true;
+
     /// <summary>Trained encoders are kept here and found again by their settings; null trains anew each time.</summary>
     public string? ModelsDirectory { get; init; }
 }

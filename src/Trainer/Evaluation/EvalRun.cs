@@ -51,7 +51,7 @@ public sealed class EvalRun
     {
         TorchRuntime.Prepare(_trainer.Threads);
         var judged = new List<Judged>();
-        foreach (var baseline in PeerSettings.Of(_set.Repeats, _options.Protocol, _options.Task))
+        foreach (var baseline in _options.Baselines ? PeerSettings.Of(_set.Repeats, _options.Protocol, _options.Task) : [])
         {
             _progress?.Invoke(baseline.Name, 0);
             var tensors = new Dictionary<string, (long[] Shape, float[] Data)>();

@@ -85,7 +85,28 @@ public sealed class RankingModelTests
         var history = new UserEvent[] { new(1, 5, 1, Now - 5), new(2, 5, 1, Now - 4), new(2, 5, 1, Now - 3), new(1, 8, 1, Now - 2), new(2, 8, 1, Now - 1) };
         model.Rank(Context(history) with { Seen = SeenRule.Repeat }, 5, _workspace);
         var own = Assert.Single(_workspace.Own.ToArray());
-        Assert.Equal(new OwnItem(2, 0, 1, 1, Now - 3), own);
+        Assert.Equal(new OwnItem(2, 0, 1, 1, Now - 3, Now - 4, 2), own);
+    }
+
+    [Fact]
+    public void A_blend_from_before_the_newer_features_still_ranks_and_one_of_another_width_is_refused()
+    {
+        var artifact = TestModels.Full(Items, 4);
+        ModelArtifact With(int extra)
+        {
+            var tensors = new Dictionary<string, (long[] Shape, float[] Data)>(artifact.Tensors);
+            var linear = new float[TestModels.AllChannels.Length + extra];
+            linear[1] = 1; // ease
+            new Blend(linear, [], [], []).Write(tensors);
+            return new ModelArtifact(artifact.Manifest, artifact.Items, tensors);
+        }
+
+        var history = History(10);
+        var old = RankingModel.From(With(5)).Rank(Context(history), 10, _workspace).ToArray().Select(r => r.Item).ToArray();
+        var now = RankingModel.From(With(19)).Rank(Context(history), 10, _workspace).ToArray().Select(r => r.Item).ToArray();
+        Assert.Equal(old, now);
+        var error = Assert.Throws<InvalidDataException>(() => RankingModel.From(With(7)));
+        Assert.Contains("needed 28", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

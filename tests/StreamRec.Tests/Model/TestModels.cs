@@ -73,6 +73,8 @@ internal static class TestModels
         Add(TensorNames.UserValue, 0.3f, c.ValueRows, c.Dim);
         Add(TensorNames.UserGap, 0.3f, c.TimeRows, c.Dim);
         Add(TensorNames.UserAsk, 0.3f, c.TimeRows, c.Dim);
+        if (c.AttributeRows > 0)
+            Add(TensorNames.UserAttribute, 1, c.AttributeRows, c.Dim);
         for (var b = 0; b < c.Blocks; b++)
         {
             foreach (var part in (string[])["ln1", "ln2"])

@@ -1,5 +1,7 @@
 using StreamRec.Contracts;
+using StreamRec.Model;
 using StreamRec.Scorer;
+using StreamRec.Tests.Model;
 using Xunit;
 
 namespace StreamRec.Tests.Scorer;
@@ -137,6 +139,30 @@ public class ScoringTests
 
         _scorer.Scoring.Item("a", new ItemRecord { ItemId = "a" });
         Assert.Contains("a", _scorer.Request(new RecommendationRequest { RequestId = "r", UserId = "me" }).Items);
+    }
+
+    [Fact]
+    public void What_is_known_of_a_person_reaches_the_model_with_their_next_list()
+    {
+        var artifact = TestModels.Full(30, 4, new EncoderConfig { Dim = 16, Ffn = 32, AttributeRows = 2 });
+        var config = artifact.Manifest.Config with { Channels = [ChannelNames.Gnn], UserAttributes = ["plan=basic", "plan=pro"] };
+        var model = RankingModel.From(new ModelArtifact(artifact.Manifest with { Config = config }, artifact.Items, artifact.Tensors));
+        var scorer = new ScoringHarness();
+        scorer.Scoring.Swap(model);
+        foreach (var user in (string[])["known", "unknown"])
+        {
+            for (var i = 0; i < 5; i++)
+                scorer.Event(user, $"i{i}", 1_000_000 + (i * 60_000));
+        }
+
+        string[] ListOf(string user) => scorer.Request(new RecommendationRequest { RequestId = $"r{scorer.Lists.Count}", UserId = user, K = 20 }).Items;
+        var before = ListOf("known");
+        Assert.Equal(ListOf("unknown"), before);
+        scorer.Scoring.User(new UserRecord { UserId = "known", Attributes = new Dictionary<string, string> { ["plan"] = "pro", ["city"] = "x" } });
+        Assert.NotEqual(before, ListOf("known"));
+        Assert.Equal(before, ListOf("unknown"));
+        scorer.Scoring.User(new UserRecord { UserId = "known" });
+        Assert.Equal(before, ListOf("known"));
     }
 
     [Fact]
