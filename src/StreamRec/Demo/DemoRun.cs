@@ -77,6 +77,7 @@ internal static class DemoRun
             // A full run of a demo is bounded: on a slow machine it learns for fewer epochs instead of holding the stream for minutes.
             Trainer = settings.Trainer with { ModelsDirectory = Path.Combine(servers.Root, "models"), MaxTrainSeconds = Math.Min(settings.Trainer.MaxTrainSeconds, 60) },
             // The replay follows the committed offsets; committing often lets it keep little outstanding, so that a list is soon made at full speed too.
+            Ingest = settings.Ingest with { Kafka = new Dictionary<string, string>(settings.Ingest.Kafka) { ["auto.commit.interval.ms"] = "100" } },
             Scorer = settings.Scorer with { ArtifactRoot = Path.Combine(servers.Root, "models"), CommitInterval = TimeSpan.FromMilliseconds(100) },
             Text = settings.Text with { Folder = Path.Combine(LocalPaths.Root, ".streamrec", "text") },
         };

@@ -15,7 +15,7 @@ internal sealed class DemoSession : IDisposable
     private const double RequestsPerSecond = 10;
 
     /// <summary>A fraction of a second of work for the slowest stage: enough to keep it busy, little enough that its lists are fresh.</summary>
-    private const int MaxOutstanding = 4_000;
+    private const int MaxOutstanding = 2_000;
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250), Patience = TimeSpan.FromSeconds(15), SettleLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LastTrainingLimit = TimeSpan.FromMinutes(4), InterruptedLimit = TimeSpan.FromSeconds(3);
 
@@ -64,38 +64,32 @@ internal sealed class DemoSession : IDisposable
         _before = await BaselineAsync(ct);
         using var stop = new CancellationTokenSource();
         using var stopAsking = new CancellationTokenSource();
+        using var stopSending = CancellationTokenSource.CreateLinkedTokenSource(ct);
         Task[] helpers =
         [
             Task.Factory.StartNew(() => _watch.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default),
             _observer.RunAsync(LookEvery, stop.Token), Task.Run(() => ShowAsync(stop.Token), CancellationToken.None), _requester.RunAsync(RequestsPerSecond, stopAsking.Token),
         ];
-        var interrupted = false;
+        var replay = ReplayAsync(stopAsking, stopSending.Token);
         try
         {
-            await OrFailureAsync(ReplayAsync(stopAsking, ct), helpers);
-        }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
-        {
-            interrupted = true;
-        }
-        finally
-        {
+            var interrupted = await InterruptedAsync(replay, helpers, ct);
             await stopAsking.CancelAsync();
             if (!interrupted)
                 _observer.Phase = DemoPhase.Done;
-        }
-
-        try
-        {
             using var limit = new CancellationTokenSource(interrupted ? InterruptedLimit : SettleLimit);
             await SettleAsync(interrupted, limit.Token);
             await _observer.LookAsync(CancellationToken.None);
-            return await ResultAsync(interrupted);
+            var result = await ResultAsync(interrupted);
+            await stop.CancelAsync();
+            await Task.WhenAll(helpers);
+            return result;
         }
         finally
         {
-            await stop.CancelAsync();
-            await Task.WhenAll(helpers);
+            // Also when a role failed: nobody may still use a client when Dispose frees it.
+            Array.ForEach([stopSending, stopAsking, stop], s => s.Cancel());
+            await Task.WhenAll([replay, .. helpers]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -224,15 +218,21 @@ internal sealed class DemoSession : IDisposable
         }
     }
 
-    /// <summary>The work, unless a role or a helper fails first.</summary>
-    private async Task OrFailureAsync(Task work, Task[] helpers)
+    /// <summary>Waits for the work, unless a role or a helper fails first. The answer says whether it was cancelled instead of done.</summary>
+    private async Task<bool> InterruptedAsync(Task work, Task[] helpers, CancellationToken ct)
     {
-        var first = await Task.WhenAny([work, _host.Completion, .. helpers.Where(h => !h.IsCompletedSuccessfully)]);
-        while (first != work && first.IsCompletedSuccessfully && helpers.Contains(first))
-            first = await Task.WhenAny([work, _host.Completion, .. helpers.Where(h => !h.IsCompletedSuccessfully)]);
-        await first;
-        if (first != work)
-            throw new InvalidOperationException("the roles stopped before the demo was over");
+        try
+        {
+            var first = await Task.WhenAny([work, _host.Completion, .. helpers.Where(h => !h.IsCompletedSuccessfully)]);
+            while (first != work && first.IsCompletedSuccessfully && helpers.Contains(first))
+                first = await Task.WhenAny([work, _host.Completion, .. helpers.Where(h => !h.IsCompletedSuccessfully)]);
+            await first;
+            return first == work ? false : throw new InvalidOperationException("the roles stopped before the demo was over");
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            return true;
+        }
     }
 
     private static async Task UntilAsync(Func<bool> condition, CancellationToken limit, CancellationToken ct)

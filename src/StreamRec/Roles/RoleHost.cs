@@ -92,8 +92,16 @@ public sealed class RoleHost : IAsyncDisposable
         builder.Services.AddControlBus(settings.Control.RabbitMq);
         var app = builder.Build();
         host = new RoleHost(settings, roles, connections, app, metrics, loggers);
-        await host.RunAsync(loggers.CreateLogger<RoleHost>(), ct);
-        return host;
+        try
+        {
+            await host.RunAsync(loggers.CreateLogger<RoleHost>(), ct);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync(); // a role that did not start leaves no other one running
+            throw;
+        }
     }
 
     /// <summary>Numbers of the roles in this process.</summary>
