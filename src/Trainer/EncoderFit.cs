@@ -102,6 +102,8 @@ internal sealed class EncoderFit : IDisposable
                 .Run(seed + End, (done, metrics) => progress?.Invoke(from + (share * done), metrics), _cancel);
             var r = results[m];
             Log.Descended(_logger, stage, r.Epochs, r.Steps, r.Targets, r.Seconds, r.Loss, r.BestValidation, r.StoppedBy);
+            foreach (var alarm in r.Alarms)
+                Log.Alarm(_logger, stage, alarm);
         }
 
         return results[^1] with

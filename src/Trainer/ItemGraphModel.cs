@@ -93,6 +93,9 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>The ID embeddings [N, d].</summary>
+    public Parameter Table => id;
+
     public override Tensor forward(ItemInputs given)
     {
         var own = id;

@@ -25,4 +25,7 @@ internal static partial class Log
 
     [LoggerMessage(3005, LogLevel.Information, "Snapshot of {Events} events read in {Seconds:f1} s, text of {Items} items in {TextSeconds:f1} s")]
     public static partial void SnapshotRead(ILogger logger, int events, double seconds, int items, double textSeconds);
+
+    [LoggerMessage(3006, LogLevel.Warning, "{Stage}, {Alarm}")]
+    public static partial void Alarm(ILogger logger, string stage, string alarm);
 }

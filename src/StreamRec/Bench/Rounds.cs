@@ -6,7 +6,7 @@ namespace StreamRec.Bench;
 internal static class Rounds
 {
     /// <summary>Units per second of an action that does some units per call, called for about so long after one call that is not counted.</summary>
-    public static double Rate(double seconds, CancellationToken ct, Func<double> action)
+    public static double Rate(double seconds, Func<double> action, CancellationToken ct)
     {
         action();
         var (units, watch) = (0.0, Stopwatch.StartNew());

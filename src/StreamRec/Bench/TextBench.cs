@@ -14,6 +14,7 @@ namespace StreamRec.Bench;
 public sealed class TextBench
 {
     private const int Batch = 32, Tokens = 64, Hidden = 384, Wide = 1536, Layers = 6;
+    private static readonly string[] SpecialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
     private readonly Action<string> _say;
     private readonly Peer? _peer;
     private readonly int _rounds;
@@ -39,7 +40,7 @@ public sealed class TextBench
     {
         manual_seed(0);
         var config = new BertConfig { VocabSize = 30_522, HiddenSize = Hidden, Layers = Layers, Heads = 12, IntermediateSize = Wide };
-        var vocabulary = new WordPieceVocabulary([.. new[] { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" }, .. Enumerable.Range(0, 30_517).Select(i => $"w{i}")]);
+        var vocabulary = new WordPieceVocabulary([.. SpecialTokens, .. Enumerable.Range(0, 30_517).Select(i => $"w{i}")]);
         using var model = new BertEncoder(config);
         using var encoder = new SentenceEncoder(new WordPieceTokenizer(vocabulary), model, Pooling.Mean, 512, null, "bench");
         var random = new Random(1);
@@ -50,10 +51,10 @@ public sealed class TextBench
         List<double> ours = [], titles = [], torchSharp = [], products = [], peers = [];
         for (var round = 0; round < _rounds; round++)
         {
-            products.Add(Rounds.Rate(_seconds, ct, Products));
-            ours.Add(Rounds.Rate(_seconds, ct, () => Encoded(encoder, ids, parallel)));
-            titles.Add(Rounds.Rate(_seconds, ct, () => Encoded(encoder, mixed, parallel)));
-            torchSharp.Add(Rounds.Rate(_seconds, ct, () => Forward(model, ids)));
+            products.Add(Rounds.Rate(_seconds, Products, ct));
+            ours.Add(Rounds.Rate(_seconds, () => Encoded(encoder, ids, parallel), ct));
+            titles.Add(Rounds.Rate(_seconds, () => Encoded(encoder, mixed, parallel), ct));
+            torchSharp.Add(Rounds.Rate(_seconds, () => Forward(model, ids), ct));
             if (_peer is not null)
                 peers.Add(_peer.Run(ct));
             _say(string.Create(CultureInfo.InvariantCulture, $"round {round + 1}: {ours[^1]:N0} tokens/s, products {products[^1]:N0}, torch {torchSharp[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
@@ -131,8 +132,8 @@ public sealed class TextBench
         List<double> ours = [], lookups = [];
         for (var round = 0; round < _rounds; round++)
         {
-            ours.Add(Rounds.Rate(_seconds / 4, ct, Tokens));
-            lookups.Add(Rounds.Rate(_seconds / 4, ct, () => LookUps(items) > 0 ? perPass : 0));
+            ours.Add(Rounds.Rate(_seconds / 4, Tokens, ct));
+            lookups.Add(Rounds.Rate(_seconds / 4, () => LookUps(items) > 0 ? perPass : 0, ct));
         }
 
         return

@@ -9,7 +9,7 @@ namespace StreamRec.Trainer.Training;
 /// replaces the one before atomically. Batches need no state: they are a function of seed and epoch. A run resumed on CPU goes on as if it
 /// had not stopped. A file of another model (other shapes) is an error, not a fresh start.
 /// </summary>
-internal sealed class Checkpoint(string? path, GraphRecommender model, AdamW optimizer)
+internal sealed class Checkpoint(string? path, GraphRecommender model, AdamW optimizer, WeightAverage? average)
 {
     /// <summary>Next epoch to run: 0 where there is no checkpoint.</summary>
     public int Resume(BestWeights best)
@@ -30,6 +30,7 @@ internal sealed class Checkpoint(string? path, GraphRecommender model, AdamW opt
         Tensor[] Moments(string prefix) => [.. model.Parameters.Select((p, i) => torch.tensor(Read(prefix + p.Name, p.Value.shape), p.Value.shape).to(model.Device))];
         model.Restore(All("weight."));
         optimizer.Restore((int)counters[1], Moments("mean."), Moments("square."));
+        average?.Restore(Moments("average."));
         best.State = ((int)counters[2], (int)counters[3], counters[4], float.IsNaN(counters[4]) ? null : All("best."));
         var random = file.ReadFloat32("state.random");
         torch.set_rng_state(torch.tensor(Array.ConvertAll(random, x => (byte)x)));
@@ -55,6 +56,8 @@ internal sealed class Checkpoint(string? path, GraphRecommender model, AdamW opt
             tensors["weight." + name] = (parameter.shape, current[i]);
             tensors["mean." + name] = (parameter.shape, optimizer.Mean[i].cpu().data<float>().ToArray());
             tensors["square." + name] = (parameter.shape, optimizer.Square[i].cpu().data<float>().ToArray());
+            if (average is not null)
+                tensors["average." + name] = (parameter.shape, average.Values[i].cpu().data<float>().ToArray());
             if (weights is not null)
                 tensors["best." + name] = (parameter.shape, weights[i]);
         }

@@ -21,6 +21,18 @@ public sealed record LoopOptions
     /// <summary>Largest norm of the whole gradient; a longer one is scaled down. Default 5.</summary>
     public double ClipNorm { get; init; } = 5;
 
+    /// <summary>Batches whose gradients are put together for one update: a larger batch than memory holds. Default 1.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    /// <summary>
+    /// Length ε of the step against the item table that each batch is also learned with (FGM, Miyato et al., 2017): smoother item vectors for about twice
+    /// the time. 0, the default, leaves it out.
+    /// </summary>
+    public double Adversarial { get; init; }
+
+    /// <summary>Decay of a moving average of the weights, which is then what is validated and kept, such as 0.998. 0, the default, keeps the weights themselves.</summary>
+    public double Average { get; init; }
+
     /// <summary>Share of the target's probability spread over all items. Default 0.1.</summary>
     public double LabelSmoothing { get; init; } = 0.1;
 
@@ -63,4 +75,5 @@ public sealed record LoopOptions
 /// <param name="Loss">Mean training loss of the last epoch.</param>
 /// <param name="BestValidation">Best validation result; NaN when the run had none.</param>
 /// <param name="StoppedBy"><c>epochs</c>, <c>time</c> or <c>patience</c>.</param>
-public sealed record LoopResult(int Epochs, int Steps, long Targets, double Seconds, double Loss, double BestValidation, string StoppedBy);
+/// <param name="Alarms">Explosions of the gradient and layers with dead units, in words.</param>
+public sealed record LoopResult(int Epochs, int Steps, long Targets, double Seconds, double Loss, double BestValidation, string StoppedBy, IReadOnlyList<string> Alarms);

@@ -34,10 +34,18 @@ internal sealed class SoftmaxObjective : IDisposable
         _logQ = LogQ(sampler.ItemCounts, classes).to(model.Device).DetachFromDisposeScope();
     }
 
-    public Tensor Loss(SequenceBatch batch)
+    /// <param name="batch">Its asked positions are the rows of the loss.</param>
+    /// <param name="activations">Filled with spread and largest value of item and user vectors; null = not asked for.</param>
+    public Tensor Loss(SequenceBatch batch, Dictionary<string, double>? activations = null)
     {
         var items = _model.Items.forward(_model.Inputs);
         var hidden = _model.Users.forward(items, batch.ToInput(_model.Device));
+        if (activations is not null)
+        {
+            Describe("item", items, activations);
+            Describe("user", hidden, activations);
+        }
+
         var asked = hidden.reshape(-1, hidden.shape[^1]).index_select(0, torch.tensor(batch.Asked).to(_model.Device));
         var (table, bias) = _allItems ? (items, _model.Bias) : (items.index_select(0, _classes), _model.Bias.index_select(0, _classes));
         var target = torch.tensor(Array.ConvertAll(batch.Target, i => _classOf[i])).to(_model.Device);
@@ -48,6 +56,15 @@ internal sealed class SoftmaxObjective : IDisposable
     {
         _classes.Dispose();
         _logQ?.Dispose();
+    }
+
+    private static void Describe(string name, Tensor vectors, Dictionary<string, double> activations)
+    {
+        using var none = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var rows = vectors.detach().reshape(-1, vectors.shape[^1]);
+        activations[$"activation_{name}_std"] = rows.std(0, false, false).mean().ToDouble(); // 0: all vectors are the same, whatever their length
+        activations[$"activation_{name}_max"] = rows.abs().max().ToDouble();
     }
 
     /// <summary>The bias is one more coordinate of the item, met by a constant 1 of the user.</summary>

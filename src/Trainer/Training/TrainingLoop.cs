@@ -21,6 +21,8 @@ public sealed class TrainingLoop(
 {
     private readonly Parameter[] _parameters = [.. model.Parameters.Select(p => p.Value)];
     private readonly TrainingStatistics _statistics = new();
+    private readonly Alarms _alarms = new([.. model.Parameters.Select(p => p.Name)]);
+    private readonly Dictionary<string, double> _activations = [];
 
     /// <param name="seed">For dropout and the sampled softmax; the order of the data has the sampler's.</param>
     /// <param name="progress">Called after each epoch and validation with the fraction done and the numbers so far.</param>
@@ -33,7 +35,8 @@ public sealed class TrainingLoop(
         using var optimizer = new AdamW(_parameters, 0.9, options.Beta2, 1e-8, options.WeightDecay);
         using var board = options.TensorBoardDirectory is { } directory ? new TensorBoardWriter(directory) : null;
         using var objective = new SoftmaxObjective(model, sampler, classes, options);
-        var checkpoint = new Checkpoint(options.CheckpointPath, model, optimizer);
+        using var average = options.Average > 0 ? new WeightAverage(_parameters, options.Average) : null;
+        var checkpoint = new Checkpoint(options.CheckpointPath, model, optimizer, average);
         var best = new BestWeights(model, validate, options.Patience);
         var (epoch, done) = (checkpoint.Resume(best), 0.0);
         long targets = 0;
@@ -43,50 +46,114 @@ public sealed class TrainingLoop(
             model.Train(true);
             _statistics.StartEpoch();
             var batches = sampler.Epoch(epoch, options.NewerThan, options.Replay);
-            for (var b = 0; b < batches.Count; b++)
+            for (var b = 0; b < batches.Count; b += options.Accumulate)
             {
                 cancel.ThrowIfCancellationRequested();
                 done = Math.Max((epoch + ((double)b / batches.Count)) / options.Epochs, clock.Elapsed.TotalSeconds / options.MaxSeconds);
                 if (done >= 1)
                     break;
-                // A function of the step, not of the steps before: a resumed run draws the same masks.
-                model.Dropout.Seed(((ulong)(uint)seed << 32) | (uint)optimizer.Steps);
-                Step(objective, optimizer, batches[b], LearningRate(done), epoch);
-                targets += batches[b].Target.Length;
+                var together = batches.GetRange(b, Math.Min(options.Accumulate, batches.Count - b));
+                Step(objective, optimizer, together, seed, LearningRate(done), epoch, b == 0);
+                average?.Update(optimizer.Steps);
+                targets += together.Sum(t => (long)t.Target.Length);
             }
 
             done = Math.Max((epoch + 1.0) / options.Epochs, clock.Elapsed.TotalSeconds / options.MaxSeconds);
             var metrics = _statistics.EpochMetrics(epoch, LearningRate(Math.Min(done, 1)), targets, clock.Elapsed);
+            foreach (var (name, value) in _activations)
+                metrics[name] = value;
+            metrics["gradient_explosions"] = _alarms.Explosions;
+            _alarms.EndEpoch(epoch, _statistics.MeanNorm);
+            metrics["dead_units"] = _alarms.DeadUnits;
             if (best.IsDue(done, options.Validations))
+            {
+                average?.Exchange();
                 metrics["valid_ndcg_10"] = best.Validate();
+                average?.Exchange();
+            }
+
             board?.Write(optimizer.Steps, metrics);
             progress?.Invoke(Math.Min(1, done), metrics);
             checkpoint.Save(epoch + 1, best);
             stoppedBy = best.IsExhausted ? "patience" : epoch + 1 < options.Epochs && done >= 1 ? "time" : "epochs";
         }
 
+        if (validate is null)
+            average?.Exchange();
         best.Keep();
         checkpoint.Delete();
-        return new LoopResult(epoch, optimizer.Steps, targets, clock.Elapsed.TotalSeconds, _statistics.Loss, best.Value, stoppedBy);
+        return new LoopResult(epoch, optimizer.Steps, targets, clock.Elapsed.TotalSeconds, _statistics.Loss, best.Value, stoppedBy, _alarms.Raised);
     }
 
     private double LearningRate(double done) =>
         // In thousandths of the run rather than in steps: with a time limit the number of steps is not known beforehand.
         Schedule.Cosine(options.LearningRate, (int)(done * 100_000) + 1, (int)(options.WarmupShare * 100_000), 100_000);
 
-    private void Step(SoftmaxObjective objective, AdamW optimizer, SequenceBatch batch, double learningRate, int epoch)
+    /// <summary>One update from the gradients of some batches, each weighted by its targets.</summary>
+    private void Step(SoftmaxObjective objective, AdamW optimizer, List<SequenceBatch> batches, int seed, double learningRate, int epoch, bool first)
     {
         using var scope = torch.NewDisposeScope();
-        var loss = objective.Loss(batch);
-        var gradients = torch.autograd.grad([loss], [.. _parameters], allow_unused: true);
-        var norm = _statistics.Observe(loss, gradients, model, epoch, optimizer.Steps, learningRate);
+        var total = batches.Sum(b => (double)b.Target.Length);
+        var (value, sum) = (0.0, new Tensor?[_parameters.Length]);
+        for (var part = 0; part < batches.Count; part++)
+        {
+            // A function of the step, not of the steps before: a resumed run draws the same masks.
+            model.Dropout.Seed(((ulong)(uint)seed << 32) | (((ulong)part << 26) ^ (uint)optimizer.Steps));
+            using var inner = torch.NewDisposeScope();
+            var share = batches[part].Target.Length / total;
+            var loss = objective.Loss(batches[part], first && part == 0 ? _activations : null);
+            value += share * loss.ToDouble();
+            Add(sum, Gradients(loss), share);
+            if (options.Adversarial > 0)
+                AddAdversarial(objective, batches[part], sum, share);
+        }
+
+        var norm = _statistics.Observe(value, sum, model, epoch, optimizer.Steps, learningRate);
+        _alarms.Observe(sum, norm, epoch, optimizer.Steps);
         if (norm > options.ClipNorm)
         {
             using var none = torch.no_grad();
-            foreach (var gradient in gradients)
+            foreach (var gradient in sum)
                 gradient?.mul_(options.ClipNorm / (norm + 1e-6));
         }
 
-        optimizer.Step([.. gradients], learningRate);
+        optimizer.Step(sum, learningRate);
+    }
+
+    private IList<Tensor> Gradients(Tensor loss) => torch.autograd.grad([loss], [.. _parameters], allow_unused: true);
+
+    /// <summary>The gradients where the item table has moved by ε along its own gradient, which is where the loss grows fastest.</summary>
+    private void AddAdversarial(SoftmaxObjective objective, SequenceBatch batch, Tensor?[] sum, double share)
+    {
+        var table = Array.FindIndex(_parameters, p => ReferenceEquals(p, model.Items.Table));
+        if (sum[table] is not { } along)
+            return;
+        Tensor step;
+        using (torch.no_grad())
+        {
+            step = along * (options.Adversarial / (Math.Sqrt(along.square().sum().ToDouble()) + 1e-12));
+            _parameters[table].add_(step);
+        }
+
+        Add(sum, Gradients(objective.Loss(batch)), share);
+        using (torch.no_grad())
+            _parameters[table].sub_(step);
+    }
+
+    /// <summary>What is kept moves out of the batch's scope.</summary>
+    private static void Add(Tensor?[] sum, IList<Tensor> gradients, double share)
+    {
+        using var none = torch.no_grad();
+        for (var i = 0; i < sum.Length; i++)
+        {
+            if (gradients[i] is not { } gradient)
+                continue;
+            if (share < 1)
+                gradient.mul_(share);
+            if (sum[i] is { } before)
+                before.add_(gradient);
+            else
+                sum[i] = gradient.MoveToOuterDisposeScope();
+        }
     }
 }

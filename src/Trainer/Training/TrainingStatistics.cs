@@ -20,13 +20,13 @@ internal sealed class TrainingStatistics
     public void StartEpoch() => (_lossSum, _normSum, _normMax, _steps) = (0, 0, 0, 0);
 
     /// <summary>Adds one step and returns the norm of the whole gradient.</summary>
-    public double Observe(Tensor loss, IList<Tensor> gradients, GraphRecommender model, int epoch, int step, double learningRate)
+    /// <exception cref="TrainingDivergedException">Loss or norm is not finite.</exception>
+    public double Observe(double value, IReadOnlyList<Tensor?> gradients, GraphRecommender model, int epoch, int step, double learningRate)
     {
         using var none = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        var squares = gradients.Where(g => g is not null).Select(g => g.square().sum()).ToList();
+        var squares = gradients.OfType<Tensor>().Select(g => g.square().sum()).ToList();
         var norm = Math.Sqrt(torch.stack(squares).sum().ToDouble());
-        var value = loss.ToDouble();
         if (!double.IsFinite(value) || !double.IsFinite(norm))
         {
             var culprit = model.Parameters.Zip(gradients).FirstOrDefault(p => p.Second is not null && !double.IsFinite(p.Second.square().sum().ToDouble()));
@@ -40,12 +40,15 @@ internal sealed class TrainingStatistics
         return norm;
     }
 
+    /// <summary>Mean gradient norm of the current epoch.</summary>
+    public double MeanNorm => _normSum / Math.Max(1, _steps);
+
     public Dictionary<string, double> EpochMetrics(int epoch, double learningRate, long targets, TimeSpan elapsed) => new()
     {
         ["epoch"] = epoch + 1,
         ["loss"] = Loss,
         ["learning_rate"] = learningRate,
-        ["gradient_norm_mean"] = _normSum / Math.Max(1, _steps),
+        ["gradient_norm_mean"] = MeanNorm,
         ["gradient_norm_max"] = _normMax,
         ["examples_per_s"] = targets / Math.Max(1e-9, elapsed.TotalSeconds),
     };

@@ -40,16 +40,19 @@ public class TrainingLoopTests
         Assert.Equal(first.Model.Save().SelectMany(x => x), second.Model.Save().SelectMany(x => x));
     }
 
-    [Fact]
-    public void A_run_resumed_from_its_checkpoint_ends_like_one_that_was_never_stopped()
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0.9, 1)]
+    [InlineData(0, 2)]
+    public void A_run_resumed_from_its_checkpoint_ends_like_one_that_was_never_stopped(double average, int accumulate)
     {
         var directory = Directory.CreateTempSubdirectory("streamrec-checkpoint-");
         try
         {
             using var whole = new Run(GraphLayer.Gat);
-            whole.Train(new LoopOptions { Epochs = 4 });
+            whole.Train(new LoopOptions { Epochs = 4, Average = average, Accumulate = accumulate });
 
-            var options = new LoopOptions { Epochs = 4, CheckpointPath = Path.Combine(directory.FullName, "run.ckpt") };
+            var options = new LoopOptions { Epochs = 4, Average = average, Accumulate = accumulate, CheckpointPath = Path.Combine(directory.FullName, "run.ckpt") };
             using var stopped = new Run(GraphLayer.Gat);
             using var kill = new CancellationTokenSource();
             Assert.Throws<OperationCanceledException>(() => stopped.Train(options, metrics =>
@@ -68,6 +71,108 @@ public class TrainingLoopTests
         {
             directory.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public void Accumulated_batches_give_the_gradient_of_all_their_targets_together()
+    {
+        using var run = new Run(GraphLayer.None, dropout: 0);
+        run.Model.Train(true);
+        var options = new LoopOptions { Epochs = 1, Accumulate = int.MaxValue / 2 };
+        using var scope = torch.NewDisposeScope();
+        using var objective = new SoftmaxObjective(run.Model, run.Sampler, run.Classes, options);
+        var batches = run.Sampler.Epoch(0);
+        Assert.True(batches.Count > 3);
+        var total = batches.Sum(b => (double)b.Target.Length);
+        var mean = batches.Select(b => objective.Loss(b) * (b.Target.Length / total)).Aggregate((a, b) => a + b);
+        var gradients = torch.autograd.grad([mean], [.. run.Model.Parameters.Select(p => p.Value)], allow_unused: true);
+        var expected = Math.Sqrt(gradients.Where(g => g is not null).Sum(g => g.square().sum().ToDouble()));
+        var norm = double.NaN;
+        var result = run.Train(options, metrics => norm = metrics["gradient_norm_mean"]);
+        Assert.Equal(1, result.Steps);
+        Assert.Equal(expected, norm, 1e-4 * expected);
+        Assert.Equal(mean.ToDouble(), result.Loss, 1e-5);
+    }
+
+    [Fact]
+    public void The_adversarial_step_is_taken_back_and_adds_a_second_gradient()
+    {
+        double Norm(double epsilon)
+        {
+            using var run = new Run(GraphLayer.None, dropout: 0);
+            var norm = double.NaN;
+            run.Train(new LoopOptions { Epochs = 1, Accumulate = 1000, Adversarial = epsilon, LearningRate = 0 }, metrics => norm = metrics["gradient_norm_mean"]);
+            using var untouched = new Run(GraphLayer.None, dropout: 0);
+            Assert.All(run.Model.Save().SelectMany(x => x).Zip(untouched.Model.Save().SelectMany(x => x)), pair => Assert.Equal(pair.Second, pair.First, 1e-5f));
+            return norm;
+        }
+
+        var plain = Norm(0);
+        Assert.Equal(2 * plain, Norm(1e-6), 1e-3 * plain);
+        Assert.NotEqual(2 * plain, Norm(2), 1e-2 * plain);
+        using var learned = new Run(GraphLayer.None);
+        learned.Train(new LoopOptions { Epochs = 25, LearningRate = 0.01, LabelSmoothing = 0.02, Adversarial = 0.3 });
+        Assert.True(RankMetrics.Of(learned.Ranker.Ranks(learned.Model)).Hr10 > 0.7);
+    }
+
+    [Fact]
+    public void Averaged_weights_are_what_is_kept_and_rank_as_well()
+    {
+        using var run = new Run(GraphLayer.PinSage);
+        run.Train(new LoopOptions { Epochs = 25, LearningRate = 0.01, LabelSmoothing = 0.02, Average = 0.95 });
+        Assert.True(RankMetrics.Of(run.Ranker.Ranks(run.Model)).Hr10 > 0.7);
+
+        using var scope = torch.NewDisposeScope();
+        var weight = new TorchSharp.Modules.Parameter(torch.zeros(2));
+        using var average = new WeightAverage([weight], 0.5);
+        var expected = 0.0;
+        for (var step = 1; step <= 20; step++)
+        {
+            using (torch.no_grad())
+                weight.fill_(step);
+            average.Update(step);
+            var keep = Math.Min(0.5, (1.0 + step) / (10 + step));
+            expected = (keep * expected) + ((1 - keep) * step);
+        }
+
+        average.Exchange();
+        Assert.Equal((float)expected, weight.detach()[0].item<float>(), 1e-5f);
+        average.Exchange();
+        Assert.Equal(20f, weight.detach()[0].item<float>());
+    }
+
+    [Fact]
+    public void Explosions_and_dead_units_are_told_once_with_their_place()
+    {
+        using var scope = torch.NewDisposeScope();
+        var alarms = new Alarms(["user.blocks.0.ffn.0.weight", "train.items.id"]);
+        Tensor?[] Gradients(float unit) => [torch.tensor(new[] { 1f, 2f, unit, unit }, new long[] { 2, 2 }), torch.zeros(3, 2)];
+        for (var step = 0; step < 4; step++)
+            alarms.Observe(Gradients(step == 2 ? 1 : 0), 1, 0, step);
+        alarms.EndEpoch(0, 1);
+        Assert.Empty(alarms.Raised);
+        Assert.Equal(0, alarms.DeadUnits);
+        alarms.Observe(Gradients(0), 60, 1, 4);
+        alarms.Observe(Gradients(0), 70, 1, 5);
+        Assert.Equal(2, alarms.Explosions);
+        alarms.EndEpoch(1, 65);
+        Assert.Equal(0.5, alarms.DeadUnits);
+        Assert.Collection(alarms.Raised,
+            told => Assert.Contains("epoch 2, step 5", told, StringComparison.Ordinal),
+            told => Assert.Contains("1 of 2 units of 'user.blocks.0.ffn.0.weight'", told, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Each_epoch_tells_gradients_activations_and_dead_units()
+    {
+        using var run = new Run(GraphLayer.Gat);
+        var seen = new List<IReadOnlyDictionary<string, double>>();
+        var result = run.Train(new LoopOptions { Epochs = 2 }, seen.Add);
+        Assert.Empty(result.Alarms);
+        Assert.All(seen, metrics => Assert.All(
+            new[] { "gradient_norm_mean", "gradient_norm_max", "activation_item_std", "activation_item_max", "activation_user_std", "activation_user_max" },
+            name => Assert.True(metrics[name] > 0, name)));
+        Assert.All(seen, metrics => Assert.Equal(0, metrics["dead_units"]));
     }
 
     [Fact]
@@ -142,10 +247,7 @@ public class TrainingLoopTests
 
     private sealed class Run : IDisposable
     {
-        private readonly SequenceSampler _sampler;
-        private readonly long[] _classes;
-
-        public Run(GraphLayer layer)
+        public Run(GraphLayer layer, double dropout = 0.1)
         {
             torch.set_num_threads(1);
             var market = TinyMarket.Create();
@@ -156,9 +258,9 @@ public class TrainingLoopTests
             var neighbours = Samplers.RandomWalkNeighbours(graph, new WalkSampling { Width = 5 }, seed: 3);
             Inputs = new ItemInputs(new ItemFeatures(null, 0, [.. Enumerable.Range(0, Log.Items).Select(i => new[] { i / 8 })], 5), neighbours, [.. Log.ItemCounts(end).Select(n => n > 0)], torch.CPU);
             torch.manual_seed(5);
-            Model = new GraphRecommender(Encoder, new ItemModelOptions { Layer = layer, Dropout = 0.1 }, Inputs, 0.1);
-            _sampler = new SequenceSampler(Log, end, Encoder.MaxHistory, 200, EventTypes.Default, seed: 7);
-            _classes = [.. Enumerable.Range(0, Log.Items).Select(i => (long)i)];
+            Model = new GraphRecommender(Encoder, new ItemModelOptions { Layer = layer, Dropout = dropout, IdDropout = dropout }, Inputs, dropout);
+            Sampler = new SequenceSampler(Log, end, Encoder.MaxHistory, 200, EventTypes.Default, seed: 7);
+            Classes = [.. Enumerable.Range(0, Log.Items).Select(i => (long)i)];
             Ranker = new EncoderRanker(Log, [.. Enumerable.Range(end, Log.Count - end)], end, Encoder, SeenRule.Repeat, strict: true);
         }
 
@@ -166,9 +268,11 @@ public class TrainingLoopTests
         public ItemInputs Inputs { get; }
         public GraphRecommender Model { get; }
         public EncoderRanker Ranker { get; }
+        public SequenceSampler Sampler { get; }
+        public long[] Classes { get; }
 
         public LoopResult Train(LoopOptions options, Action<IReadOnlyDictionary<string, double>>? progress = null, CancellationTokenSource? kill = null) =>
-            new TrainingLoop(Model, _sampler, _classes, options, null).Run(11, (_, metrics) => progress?.Invoke(metrics), kill?.Token ?? TestContext.Current.CancellationToken);
+            new TrainingLoop(Model, Sampler, Classes, options, null).Run(11, (_, metrics) => progress?.Invoke(metrics), kill?.Token ?? TestContext.Current.CancellationToken);
 
         public void Dispose()
         {
