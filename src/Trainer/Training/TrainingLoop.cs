@@ -19,6 +19,9 @@ namespace StreamRec.Trainer.Training;
 public sealed class TrainingLoop(
     GraphRecommender model, SequenceSampler sampler, long[] classes, LoopOptions options, Func<GraphRecommender, double>? validate)
 {
+    /// <summary>How far ahead of the epochs the clock must be to decide, as a share of the run.</summary>
+    private const double ClockLead = 0.02;
+
     private readonly Parameter[] _parameters = [.. model.Parameters.Select(p => p.Value)];
     private readonly TrainingStatistics _statistics = new();
     private readonly Alarms _alarms = new([.. model.Parameters.Select(p => p.Name)]);
@@ -49,7 +52,7 @@ public sealed class TrainingLoop(
             for (var b = 0; b < batches.Count; b += options.Accumulate)
             {
                 cancel.ThrowIfCancellationRequested();
-                done = Math.Max((epoch + ((double)b / batches.Count)) / options.Epochs, clock.Elapsed.TotalSeconds / options.MaxSeconds);
+                done = Done((epoch + ((double)b / batches.Count)) / options.Epochs, clock);
                 if (done >= 1)
                     break;
                 var together = batches.GetRange(b, Math.Min(options.Accumulate, batches.Count - b));
@@ -58,7 +61,7 @@ public sealed class TrainingLoop(
                 targets += together.Sum(t => (long)t.Target.Length);
             }
 
-            done = Math.Max((epoch + 1.0) / options.Epochs, clock.Elapsed.TotalSeconds / options.MaxSeconds);
+            done = Done((epoch + 1.0) / options.Epochs, clock);
             var metrics = _statistics.EpochMetrics(epoch, LearningRate(Math.Min(done, 1)), targets, clock.Elapsed);
             foreach (var (name, value) in _activations)
                 metrics[name] = value;
@@ -84,6 +87,13 @@ public sealed class TrainingLoop(
         checkpoint.Delete();
         return new LoopResult(epoch, optimizer.Steps, targets, clock.Elapsed.TotalSeconds, _statistics.Loss, best.Value, stoppedBy, _alarms.Raised);
     }
+
+    /// <summary>
+    /// The clock decides only where it is clearly ahead: a run that is well within its time has the same learning rates, and so the same weights, however
+    /// busy the machine is.
+    /// </summary>
+    private double Done(double byEpochs, Stopwatch clock) =>
+        clock.Elapsed.TotalSeconds / options.MaxSeconds is var byClock && byClock > byEpochs + ClockLead ? byClock : byEpochs;
 
     private double LearningRate(double done) =>
         // In thousandths of the run rather than in steps: with a time limit the number of steps is not known beforehand.
