@@ -30,6 +30,13 @@ public sealed record EncoderConfig
     // Left out of the JSON where it is 0: the digest of an artifact from before there were attributes stays what it was.
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int AttributeRows { get; init; }
+
+    /// <summary>
+    /// The user's own edges to an item add to its score, by how long ago they were; see <see cref="CopyHead"/>. For shops, where people come back for the same
+    /// item. Full softmax only. Default false.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Copy { get; init; }
 }
 
 /// <summary>Item-item cosine: sim = n_ij / (sqrt(n_i n_j) + shrink) over distinct user-item pairs.</summary>
@@ -176,6 +183,9 @@ public static class TensorNames
 
     /// <summary>[attribute_rows, d]; only with <see cref="EncoderConfig.AttributeRows"/> above 0.</summary>
     public const string UserAttribute = "user.attribute";
+
+    /// <summary>[time_rows], [1, d] and [1]; only with <see cref="EncoderConfig.Copy"/>.</summary>
+    public const string CopyTime = "user.copy.time", CopyGate = "user.copy.gate.weight", CopyBias = "user.copy.gate.bias";
 
     /// <summary>In front of the tensor names of the graph channel's member k; nothing for the first.</summary>
     public static string MemberPrefix(int member) => member == 0 ? "" : $"m{member}.";

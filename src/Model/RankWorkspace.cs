@@ -12,7 +12,7 @@ public sealed class RankWorkspace
     public const int MaxEvidence = 3;
 
     private float[] _scores = [];
-    private float[] _user = [], _text = [], _member = [];
+    private float[] _user = [], _text = [], _member = [], _copy = [];
     private OwnItem[] _own = [];
     private int[] _ownIndex = [];
     private int _ownCount;
@@ -62,6 +62,9 @@ public sealed class RankWorkspace
     }
 
     internal Span<float> UserVector(int dim) => Grown(ref _user, dim);
+
+    /// <summary>Zeros; whoever writes to it puts them back.</summary>
+    internal Span<float> CopyEvidence(int items) => Grown(ref _copy, items);
 
     internal Span<float> MemberScores(int items) => Grown(ref _member, items);
 

@@ -19,6 +19,8 @@ public sealed class GraphRecommender : IDisposable
     private static readonly string[] Tables = ["pos", "type", "value", "gap", "ask", "attribute"];
 
     private readonly Parameter _bias;
+    private readonly Linear? _copyGate;
+    private readonly Parameter? _copyTime;
 
     public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout, bool gaps = false)
     {
@@ -26,11 +28,21 @@ public sealed class GraphRecommender : IDisposable
         Items = new ItemGraphModel(encoder.Dim, inputs.Items, inputs.TextDim, inputs.CategoryCount, items, Dropout);
         Users = new TemporalUserEncoder(encoder, dropout, Dropout, gaps);
         _bias = new Parameter(torch.zeros(new long[] { inputs.Items }, dtype: ScalarType.Float32));
+        if (encoder.Copy)
+        {
+            // Starts as a count of earlier events, with a weight of one half.
+            _copyTime = new Parameter(torch.zeros(new long[] { encoder.TimeRows }, dtype: ScalarType.Float32));
+            _copyGate = Linear(encoder.Dim, 1);
+            init.zeros_(_copyGate.weight!);
+            init.constant_(_copyGate.bias!, 0.5);
+        }
+
         Parameters =
         [
             .. Items.named_parameters().Select(p => (ItemPrefix + p.name, p.parameter)),
             .. Users.named_parameters().Select(p => (UserName(p.name), p.parameter)),
             (TensorNames.ItemBias, _bias),
+            .. _copyTime is null ? [] : new[] { (TensorNames.CopyTime, _copyTime), (TensorNames.CopyGate, _copyGate!.weight!), (TensorNames.CopyBias, _copyGate.bias!) },
         ];
     }
 
@@ -62,6 +74,29 @@ public sealed class GraphRecommender : IDisposable
             Items.eval();
             Users.eval();
         }
+    }
+
+    /// <summary>
+    /// What the users' own edges add to the logits [questions, columns] (see <see cref="CopyHead"/>); null when the model or the batch has none.
+    /// </summary>
+    /// <param name="users">[questions, d].</param>
+    /// <param name="copies">Of the batch.</param>
+    /// <param name="columns">Columns of the logits.</param>
+    /// <param name="columnOf">Column of each item; null = the item's index.</param>
+    public Tensor? Copied(Tensor users, List<(int Asked, int Item, int Bucket)> copies, long columns, long[]? columnOf)
+    {
+        if (_copyTime is null || copies.Count == 0)
+            return null;
+        var (place, bucket) = (new long[copies.Count], new long[copies.Count]);
+        for (var k = 0; k < place.Length; k++)
+        {
+            var (asked, item, b) = copies[k];
+            (place[k], bucket[k]) = ((asked * columns) + (columnOf is null ? item : columnOf[item]), b);
+        }
+
+        var strength = _copyTime.exp()[torch.tensor(bucket).to(Device)];
+        var evidence = torch.zeros(new[] { users.shape[0] * columns }, dtype: ScalarType.Float32, device: Device).index_add(0, torch.tensor(place).to(Device), strength, 1);
+        return _copyGate!.forward(users) * (evidence.view(users.shape[0], columns) + 1).log();
     }
 
     /// <summary>
@@ -117,6 +152,8 @@ public sealed class GraphRecommender : IDisposable
         Items.Dispose();
         Users.Dispose();
         _bias.Dispose();
+        _copyTime?.Dispose();
+        _copyGate?.Dispose();
     }
 
     private static string UserName(string name) =>

@@ -9,6 +9,15 @@ namespace StreamRec.TrainerTests;
 /// </summary>
 internal static class TinyMarket
 {
+    /// <summary>Everybody buys one of four favourites of their own, drawn anew each time: vectors of few people's items learn little of it, counting does.</summary>
+    public static GraphSnapshot Favourites(int users = 60, int items = 40, int eventsPerUser = 14)
+    {
+        var random = new Random(3);
+        var favourites = Enumerable.Range(0, users).Select(_ => Enumerable.Range(0, 4).Select(_ => random.Next(items)).ToArray()).ToArray();
+        var market = Create(users, items, eventsPerUser, seed: 2);
+        return market with { Item = [.. market.User.Select(u => favourites[u][random.Next(4)])] };
+    }
+
     private static Dictionary<string, string> AttributesOf(int user) => user % 5 == 0
         ? []
         : new() { ["pace"] = user % 2 == 0 ? "slow" : "quick", ["age"] = (user % 60).ToString(System.Globalization.CultureInfo.InvariantCulture) };

@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace StreamRec.Model;
 
 /// <summary>
-/// Graph vectors of the items times the temporal encoder's user vector: score(i) = user · item.vectors[i] + item.bias[i]. With several members
+/// Graph vectors of the items times the temporal encoder's user vector: score(i) = user · item.vectors[i] + item.bias[i] [+ <see cref="CopyHead"/>]. With several members
 /// (<see cref="ModelConfig.Members"/>) the mean of their z-scores over the items they know. An item whose vector is all zeros is unknown: it had neither
 /// an event nor anything to describe it.
 /// </summary>
@@ -88,6 +88,7 @@ public sealed class GnnChannel : Channel
         if (!m.Encoder.Encode(context.History, context.NowMs, workspace.Encoder, user, context.Attributes))
             return false;
         VectorScan.Score(user, m.Vectors, m.Bias, scores);
+        m.Copy?.Add(context.History, context.NowMs, user, workspace.CopyEvidence(_items), scores);
         return true;
     }
 
@@ -115,12 +116,14 @@ public sealed class GnnChannel : Channel
         {
             var prefix = TensorNames.MemberPrefix(member);
             Encoder = new UserEncoder(artifact, member);
+            Copy = Encoder.Config.Copy ? new CopyHead(artifact, prefix) : null;
             Vectors = artifact.Require(prefix + TensorNames.ItemVectors, artifact.Items.Length, Encoder.Config.Dim);
             var bias = prefix + TensorNames.ItemBias;
             Bias = artifact.Tensors.ContainsKey(bias) ? artifact.Require(bias, artifact.Items.Length) : [];
         }
 
         public UserEncoder Encoder { get; }
+        public CopyHead? Copy { get; }
         public float[] Vectors { get; }
         public float[] Bias { get; }
     }

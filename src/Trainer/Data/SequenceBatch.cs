@@ -26,14 +26,20 @@ public sealed class SequenceBatch
     public long[] Gap { get; }
     public long[] Ask { get; }
 
-    /// <summary>Flat positions whose next item is asked for, ascending.</summary>
+    /// <summary>Flat positions whose next item or items are asked for, ascending.</summary>
     public required long[] Asked { get; init; }
 
-    /// <summary>The item that followed each of <see cref="Asked"/>.</summary>
+    /// <summary>The items that followed, those of one position beside each other.</summary>
     public required long[] Target { get; init; }
+
+    /// <summary>For each of <see cref="Target"/> which of <see cref="Asked"/> it followed; null = one each, in order.</summary>
+    public long[]? Question { get; init; }
 
     /// <summary>[Rows, attribute rows], 1 where the row's user has the attribute; null when nothing is known of the users.</summary>
     public float[]? Attributes { get; private set; }
+
+    /// <summary>One entry per (question, earlier positive event of the same user): position in <see cref="Asked"/>, item, bucket of the time between. For the copy head.</summary>
+    public List<(int Asked, int Item, int Bucket)> Copies { get; } = [];
 
     /// <summary>Whose history a row is.</summary>
     public void SetUser(int row, EventLog log, int user)

@@ -34,6 +34,7 @@ public sealed class SequenceSampler
     private readonly int _batchTokens;
     private readonly int _seed;
     private readonly TargetMode _mode;
+    private readonly bool _copies;
     private readonly bool[] _wanted;
     private readonly int[][] _users;
 
@@ -44,9 +45,11 @@ public sealed class SequenceSampler
     /// <param name="types">Events whose type weighs 0 or less are read but never a target: nobody wants to be recommended a return.</param>
     /// <param name="seed">With the epoch number decides every random choice.</param>
     /// <param name="mode">Which events are asked for.</param>
-    public SequenceSampler(EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed, TargetMode mode = TargetMode.Next)
+    /// <param name="copies">Fill <see cref="SequenceBatch.Copies"/>.</param>
+    public SequenceSampler(
+        EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed, TargetMode mode = TargetMode.Next, bool copies = false)
     {
-        (_log, _maxLength, _batchTokens, _seed, _mode) = (log, maxLength, batchTokens, seed, mode);
+        (_log, _maxLength, _batchTokens, _seed, _mode, _copies) = (log, maxLength, batchTokens, seed, mode, copies);
         _wanted = [.. Enumerable.Range(0, 256).Select(code => types.WeightOf((byte)code) > 0)];
         var users = new List<int[]>();
         for (var u = 0; u < log.Users; u++)
@@ -138,27 +141,50 @@ public sealed class SequenceSampler
     private SequenceBatch? Build(List<ArraySegment<int>> chunks)
     {
         var length = chunks[^1].Count - 1;
-        List<long> asked = [], targets = [];
+        List<long> asked = [], targets = [], question = [];
+        var copies = new List<(int Asked, int Item, int Bucket)>();
         for (var row = 0; row < chunks.Count; row++)
         {
             for (var t = 0; t + 1 < chunks[row].Count; t++)
             {
+                var before = targets.Count;
                 foreach (var next in TargetsOf(chunks[row], t))
                 {
                     if (!_wanted[_log.Type[next]])
                         continue;
-                    asked.Add((row * length) + t);
+                    question.Add(asked.Count);
                     targets.Add(_log.Item[next]);
                 }
+
+                if (targets.Count == before)
+                    continue;
+                if (_copies)
+                    Copy(chunks[row], t, asked.Count, copies);
+                asked.Add((row * length) + t);
             }
         }
 
         if (asked.Count == 0)
             return null;
-        var batch = new SequenceBatch(chunks.Count, length) { Asked = [.. asked], Target = [.. targets] };
+        var batch = new SequenceBatch(chunks.Count, length)
+        {
+            Asked = [.. asked], Target = [.. targets], Question = asked.Count == targets.Count ? null : [.. question],
+        };
+        batch.Copies.AddRange(copies);
         for (var row = 0; row < chunks.Count; row++)
             Fill(batch, row, chunks[row]);
         return batch;
+    }
+
+    /// <summary>All of the user's events up to position t, also those before the chunk.</summary>
+    private void Copy(ArraySegment<int> chunk, int t, int asked, List<(int Asked, int Item, int Bucket)> copies)
+    {
+        var nowMs = _log.TimeMs[chunk[t + 1]]; // targets of one position are of one moment
+        foreach (var e in chunk.Array.AsSpan(0, chunk.Offset + t + 1))
+        {
+            if (_wanted[_log.Type[e]])
+                copies.Add((asked, _log.Item[e], Buckets.Time(nowMs - _log.TimeMs[e])));
+        }
     }
 
     /// <summary>The events position <paramref name="t"/> is asked for; a moment's other events may lie beyond the chunk.</summary>

@@ -73,7 +73,12 @@ public sealed class EncoderRanker
             batch.Asked[r] = (r * length) + Math.Max(0, FillRow(batch, r, _events[rows[r]]) - 1);
         var hidden = model.Users.forward(items, batch.ToInput(model.Device));
         var user = hidden.reshape(-1, hidden.shape[^1]).index_select(0, torch.tensor(batch.Asked).to(model.Device));
-        var scores = nn.functional.linear(user, items, model.Bias).cpu().contiguous().data<float>().ToArray();
+        for (var r = 0; r < rows.Length; r++)
+            Copies(batch, r, _events[rows[r]]);
+        var logits = nn.functional.linear(user, items, model.Bias);
+        if (model.Copied(user, batch.Copies, _log.Items, null) is { } copied)
+            logits = logits + copied;
+        var scores = logits.cpu().contiguous().data<float>().ToArray();
         for (var r = 0; r < rows.Length; r++)
         {
             var e = _events[rows[r]];
@@ -82,6 +87,14 @@ public sealed class EncoderRanker
                 row.Clear();
             ranks[rows[r]] = RankOf(e, row);
         }
+    }
+
+    private void Copies(SequenceBatch batch, int row, int e)
+    {
+        if (!_config.Copy)
+            return;
+        foreach (var earlier in _log.EventsOf(_log.User[e])[..(_strict ? _log.StrictPosition[e] : _log.Position[e])])
+            batch.Copies.Add((row, _log.Item[earlier], Buckets.Time(_log.TimeMs[e] - _log.TimeMs[earlier])));
     }
 
     private int FillRow(SequenceBatch batch, int row, int e)

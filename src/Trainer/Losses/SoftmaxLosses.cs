@@ -17,12 +17,19 @@ public static class SoftmaxLosses
 
     /// <summary>
     /// Cross entropy of ⟨user, item⟩ + bias over the whole table: user [B, d], items [N, d], bias [N] or null, target [B] Int64.
-    /// Label smoothing ε: (1−ε)·CE + ε·mean_j(−log p_j).
+    /// Label smoothing ε: (1−ε)·CE + ε·mean_j(−log p_j). What is <paramref name="added"/> to the logits [B, N] may be null.
+    /// With <paramref name="question"/> [T] a row may have several targets [T]: target k is asked of row question[k], and the mean is over targets.
     /// </summary>
-    public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0)
+    public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0, Tensor? added = null, Tensor? question = null)
     {
         var logits = F.linear(user, items, bias!);
-        return F.cross_entropy(logits, target, label_smoothing: smoothing);
+        if (added is not null)
+            logits = logits + added;
+        if (question is null)
+            return F.cross_entropy(logits, target, label_smoothing: smoothing);
+        var logP = logits.log_softmax(1);
+        var picked = logP.reshape(-1).index_select(0, (question * items.shape[0]) + target);
+        return -((picked * (1 - smoothing)) + (logP.mean(new long[] { 1 }).index_select(0, question) * smoothing)).mean();
     }
 
     /// <summary>

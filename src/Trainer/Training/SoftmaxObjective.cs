@@ -49,7 +49,10 @@ internal sealed class SoftmaxObjective : IDisposable
         var asked = hidden.reshape(-1, hidden.shape[^1]).index_select(0, torch.tensor(batch.Asked).to(_model.Device));
         var (table, bias) = _allItems ? (items, _model.Bias) : (items.index_select(0, _classes), _model.Bias.index_select(0, _classes));
         var target = torch.tensor(Array.ConvertAll(batch.Target, i => _classOf[i])).to(_model.Device);
-        return _logQ is null ? SoftmaxLosses.Full(asked, table, bias, target, _smoothing) : Sampled(asked, table, bias, target);
+        var question = batch.Question is null ? null : torch.tensor(batch.Question).to(_model.Device);
+        if (_logQ is null)
+            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, _model.Copied(asked, batch.Copies, table.shape[0], _classOf), question);
+        return Sampled(question is null ? asked : asked.index_select(0, question), table, bias, target);
     }
 
     public void Dispose()

@@ -56,6 +56,21 @@ public class SequenceSamplerTests
     }
 
     [Fact]
+    public void By_moments_the_last_event_of_one_is_asked_for_all_of_the_next_and_copies_are_all_that_came_before()
+    {
+        // Two events at 1 s, two at 5 s, one at 9 s.
+        var log = new EventLog(1, 5, [0, 0, 0, 0, 0], [0, 1, 2, 3, 1], [5, 5, 5, 5, 5], new float[5], [1_000, 1_000, 5_000, 5_000, 9_000]);
+        var batch = Assert.Single(new SequenceSampler(log, 5, 50, 640, EventTypes.Default, seed: 0, TargetMode.Moment, copies: true).Epoch(0));
+        Assert.Equal([1L, 3L], batch.Asked);
+        Assert.Equal([2L, 3L], batch.Target[..2].Order());
+        Assert.Equal(1L, batch.Target[2]);
+        Assert.Equal([0L, 0L, 1L], batch.Question!);
+        Assert.Equal([0, 1], batch.Copies.Where(c => c.Asked == 0).Select(c => c.Item).Order());
+        Assert.Equal([0, 1, 2, 3], batch.Copies.Where(c => c.Asked == 1).Select(c => c.Item).Order());
+        Assert.All(batch.Copies.Where(c => c.Asked == 0), c => Assert.Equal(StreamRec.Model.Buckets.Time(4_000), c.Bucket));
+    }
+
+    [Fact]
     public void Fine_tuning_without_replay_sees_only_pieces_with_new_edges()
     {
         var log = EventLog.From(TinyMarket.Create(eventsPerUser: 60));
