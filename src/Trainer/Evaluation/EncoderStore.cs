@@ -23,7 +23,7 @@ internal sealed class EncoderStore(EvaluationSet set, TrainingData data, string?
         for (var m = 0; m < layers.Count; m++)
         {
             var own = options with { Ensemble = [], Items = options.Items with { Layer = layers[m] }, Seed = options.Seed + m };
-            var stage = $"train {layers[m]} encoder, seed {own.Seed}, {end} events";
+            var stage = $"train {layers[m]} encoder, seed {own.Seed}, {end} events ({KeyOf(own, end)})";
             var (tensors, took) = GetOne(own, end, (fraction, _) => progress?.Invoke(stage, fraction), cancel);
             seconds += took;
             foreach (var (name, tensor) in tensors)
