@@ -20,4 +20,10 @@ internal static partial class Log
 
     [LoggerMessage(5204, LogLevel.Information, "Roles {Roles} run; http on {Url}")]
     public static partial void RolesStarted(ILogger logger, string roles, string url);
+
+    [LoggerMessage(5205, LogLevel.Warning, "Version {Version} could not be announced on {Topic} and will be again: {Reason}")]
+    public static partial void NotAnnounced(ILogger logger, long version, string topic, string reason);
+
+    [LoggerMessage(5206, LogLevel.Information, "Kafka: {Message}")]
+    public static partial void Kafka(ILogger logger, string message);
 }

@@ -5,9 +5,10 @@ namespace StreamRec.Control;
 /// so the same decision can be previewed and tested without a server.
 /// </summary>
 /// <param name="every">New events that are worth a run; 0 switches the trigger off.</param>
-public sealed class VolumeTrigger(long every)
+/// <param name="trainedAt">Events applied when the model in service was trained; 0 without one.</param>
+public sealed class VolumeTrigger(long every, long trainedAt = 0)
 {
-    private long _trainedAt;
+    private long _trainedAt = trainedAt;
 
     /// <summary>Events applied when the newest run was asked for.</summary>
     public long TrainedAt => _trainedAt;

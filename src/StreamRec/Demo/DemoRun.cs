@@ -31,6 +31,7 @@ internal static class DemoRun
         Say(clock, $"starting Postgres, Redis and Kafka of our own; log in {file.Path}");
         await using var servers = await LocalServers.StartAsync(new LocalServersOptions { Root = LocalPaths.NewRunFolder("demo"), Log = loggers.CreateLogger("servers") }, ct);
         await servers.CreateTopicsAsync([.. settings.Topics.All.Select(Topic)], ct);
+        using var announcement = RunningServers.Find() is null ? RunningServers.Announce(servers) : null; // recommend, models, deadletters … from another terminal
         Say(clock, $"broker: {servers.KafkaKind} at {servers.KafkaBootstrap}; starting all roles");
         await using var host = await RoleHost.StartAsync(Adapted(settings, options, source.Count, servers), Roles(options), loggers, ct);
         Say(clock, options.NoConsole ? "roles run" : $"roles run; web console on {host.Url}");

@@ -36,6 +36,7 @@ public sealed class RoleHost : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly Connections _connections;
     private readonly PrometheusMetrics _metrics;
+    private readonly ModelAnnouncer? _announcer;
 
     private RoleHost(Settings settings, RoleSet roles, Connections connections, WebApplication app, PrometheusMetrics metrics, ILoggerFactory loggers)
     {
@@ -49,8 +50,11 @@ public sealed class RoleHost : IAsyncDisposable
         {
             Trainer = new TrainerRole(NewTrainer(settings, connections, loggers).TrainAsync, connections.Registry, settings.Control, bus, TimeProvider.System,
                 loggers.CreateLogger<TrainerRole>());
-            Triggers = new Triggers(settings.Control, connections.Graph, connections.Registry, settings.Topics.Interactions, bus, TimeProvider.System,
-                loggers.CreateLogger<Triggers>());
+            Triggers = new Triggers(settings.Control, connections.Graph, connections.Registry, settings.Trainer.ModelName, settings.Topics.Interactions, bus,
+                TimeProvider.System, loggers.CreateLogger<Triggers>());
+            if (settings.Kafka.BootstrapServers is { } bootstrap)
+                _announcer = new ModelAnnouncer(connections.Registry, settings.Trainer.ModelName, bootstrap, settings.Topics.Models, settings.Control.Poll, TimeProvider.System,
+                    loggers.CreateLogger<ModelAnnouncer>());
         }
     }
 
@@ -185,6 +189,8 @@ public sealed class RoleHost : IAsyncDisposable
             running.Add(GuardAsync("trainer", Trainer.RunAsync(_stop.Token), logger));
         if (Triggers is not null)
             running.Add(GuardAsync("triggers", Triggers.RunAsync(_stop.Token), logger));
+        if (_announcer is not null)
+            running.Add(GuardAsync("model announcer", _announcer.RunAsync(_stop.Token), logger));
         Completion = Task.WhenAll(running);
         if (Scorer is not null)
             await await Task.WhenAny(Scorer.Started.WaitAsync(ct), Completion);

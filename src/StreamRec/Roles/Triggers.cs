@@ -1,3 +1,4 @@
+using System.Globalization;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 using StreamRec.Contracts;
@@ -13,9 +14,10 @@ namespace StreamRec.Roles;
 /// a row in train_runs, then a message. Events are counted from Postgres, so it does not matter which process ingests.
 /// </summary>
 public sealed class Triggers(
-    ControlSettings settings, PostgresGraph graph, ModelRegistry registry, string interactionsTopic, IBus bus, TimeProvider time, ILogger<Triggers> logger)
+    ControlSettings settings, PostgresGraph graph, ModelRegistry registry, string modelName, string interactionsTopic, IBus bus, TimeProvider time, ILogger<Triggers> logger)
 {
-    private readonly VolumeTrigger _volume = new(settings.TrainAfterEvents);
+    private VolumeTrigger _volume = new(settings.TrainAfterEvents);
+    private bool _started;
     private readonly IntervalTrigger _interval = new(settings.TrainEvery, time.GetUtcNow());
 
     /// <summary>Applied events at which the next volume-triggered run is due; <see cref="long.MaxValue"/> when off.</summary>
@@ -35,7 +37,10 @@ public sealed class Triggers(
     /// <summary>One look. Costs one round trip, and two more when a run is asked for.</summary>
     public async Task LookAsync(CancellationToken ct)
     {
-        var applied = (await graph.ProgressAsync(interactionsTopic, ct)).Sum(p => p.Applied);
+        var progress = await graph.ProgressAsync(interactionsTopic, ct);
+        var applied = progress.Sum(p => p.Applied);
+        if (!_started)
+            (_volume, _started) = (new VolumeTrigger(settings.TrainAfterEvents, applied - await NewerAsync(progress, applied, ct)), true);
         if (_volume.ShouldTrain(applied))
             await RequestAsync(registry, bus, $"volume: {applied:N0} events applied", settings.FineTune, "volume trigger", ct);
         else if (_interval.ShouldTrain(time.GetUtcNow()))
@@ -43,6 +48,15 @@ public sealed class Triggers(
         else
             return;
         Log.TrainingAsked(logger, applied);
+    }
+
+    /// <summary>Events the champion was not trained on, so that a restart goes on counting where the process before it stood. Dead letters count as events here.</summary>
+    private async Task<long> NewerAsync(IReadOnlyList<PartitionProgress> progress, long applied, CancellationToken ct)
+    {
+        if (await registry.ChampionAsync(modelName, ct) is not { } champion)
+            return applied;
+        var seen = champion.Manifest.Data.NextOffsets;
+        return Math.Min(applied, progress.Sum(p => Math.Max(0, p.NextOffset - seen.GetValueOrDefault(p.Partition.ToString(CultureInfo.InvariantCulture)))));
     }
 
     /// <summary>The one way to ask for a run: the row first, then the hint. Returns the run's id.</summary>
