@@ -14,6 +14,12 @@ public enum DeadLetterReason
     IdTooLong,
     BadId,
     FutureTime,
+
+    /// <summary>Older than the retention: its partition may be dropped at any moment.</summary>
+    TooOld,
+
+    /// <summary>Its person was erased after it reached the log. Counted only: the record itself is kept nowhere.</summary>
+    Erased,
 }
 
 /// <summary>Stable snake_case codes of the reasons, as used in headers, metrics and reports.</summary>
@@ -32,6 +38,8 @@ public static class DeadLetterReasons
         DeadLetterReason.IdTooLong => "id_too_long",
         DeadLetterReason.BadId => "bad_id",
         DeadLetterReason.FutureTime => "future_time",
+        DeadLetterReason.TooOld => "too_old",
+        DeadLetterReason.Erased => "erased",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "no code"),
     };
 }

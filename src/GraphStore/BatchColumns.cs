@@ -9,6 +9,9 @@ namespace StreamRec.GraphStore;
 /// </summary>
 internal sealed class BatchColumns
 {
+    /// <summary>The user key of an event that is not to be written: its person was erased after it.</summary>
+    public const long Refused = -1;
+
     private (long User, long TimeMs, long Item, int Index)[] _order = [];
 
     public List<long> Users { get; } = [];
@@ -35,9 +38,13 @@ internal sealed class BatchColumns
     public void Fill(InteractionBatch batch)
     {
         Clear();
-        var count = batch.Events.Count;
-        for (var i = 0; i < count; i++)
-            _order[i] = (UserKeys[i], batch.Events[i].TimeMs, ItemKeys[i], i);
+        var count = 0;
+        for (var i = 0; i < batch.Events.Count; i++)
+        {
+            if (UserKeys[i] != Refused)
+                _order[count++] = (UserKeys[i], batch.Events[i].TimeMs, ItemKeys[i], i);
+        }
+
         var order = _order.AsSpan(0, count);
         order.Sort(static (a, b) => a.User != b.User ? a.User.CompareTo(b.User) : a.TimeMs != b.TimeMs ? a.TimeMs.CompareTo(b.TimeMs) : a.Index - b.Index);
         foreach (var (user, time, item, index) in order)

@@ -22,6 +22,9 @@ public sealed class InteractionBatch(string topic, int partition)
     /// <summary>Log offset of each event, in step with <see cref="Events"/>.</summary>
     public List<long> Offsets { get; } = [];
 
+    /// <summary>When each event reached the log, Unix milliseconds, in step with <see cref="Events"/>: decides whether an erasure covers it.</summary>
+    public List<long> LoggedMs { get; } = [];
+
     /// <summary>Records of this stretch that were set aside, by reason.</summary>
     public Dictionary<DeadLetterReason, long> DeadLetters { get; } = [];
 
@@ -32,11 +35,16 @@ public sealed class InteractionBatch(string topic, int partition)
         ExpectedOffset = NextOffset = expectedOffset;
         Events.Clear();
         Offsets.Clear();
+        LoggedMs.Clear();
         DeadLetters.Clear();
     }
 
-    public void Add(long offset, in Interaction interaction)
+    /// <param name="offset">Where in the log it stands.</param>
+    /// <param name="interaction">The event.</param>
+    /// <param name="loggedMs">When it reached the log; the default is after every erasure.</param>
+    public void Add(long offset, in Interaction interaction, long loggedMs = long.MaxValue)
     {
+        LoggedMs.Add(loggedMs);
         Events.Add(interaction);
         Offsets.Add(offset);
         Advance(offset + 1);
@@ -55,8 +63,9 @@ public sealed class InteractionBatch(string topic, int partition)
 /// <summary>What became of a batch's events.</summary>
 /// <param name="Applied">New rows.</param>
 /// <param name="Duplicates">Events already in the graph, or twice in the batch.</param>
-/// <param name="Fresh">Offsets of the new rows where there were duplicates; null when every event was new.</param>
-public readonly record struct ApplyResult(long Applied, long Duplicates, HashSet<long>? Fresh);
+/// <param name="Fresh">Offsets of the new rows where not every event was new; null where each was.</param>
+/// <param name="Refused">Events of people who were erased after them: counted under <see cref="DeadLetterReason.Erased"/>, kept nowhere.</param>
+public readonly record struct ApplyResult(long Applied, long Duplicates, HashSet<long>? Fresh, long Refused = 0);
 
 /// <summary>Another consumer has moved this partition's offset: the batch was not applied and its owner must stop.</summary>
 public sealed class FencedException : Exception
@@ -68,7 +77,10 @@ public sealed class FencedException : Exception
 }
 
 /// <summary>A catalogue record read from a compacted topic; a null record is a tombstone.</summary>
-public readonly record struct Keyed<T>(string Id, T? Record)
+/// <param name="Id">The key.</param>
+/// <param name="Record">The value.</param>
+/// <param name="LoggedMs">When it reached the log, Unix milliseconds; 0 = now.</param>
+public readonly record struct Keyed<T>(string Id, T? Record, long LoggedMs = 0)
     where T : class;
 
 /// <summary>A stretch of one partition of items.v1 or users.v1.</summary>

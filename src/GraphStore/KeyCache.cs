@@ -13,6 +13,8 @@ internal sealed class KeyCache(int capacity)
     private readonly Dictionary<string, long>[] _users = [new(StringComparer.Ordinal), new(StringComparer.Ordinal)];
     private readonly Dictionary<string, long>[] _items = [new(StringComparer.Ordinal), new(StringComparer.Ordinal)];
 
+    private readonly Dictionary<string, long> _erased = new(StringComparer.Ordinal);
+
     public Lock Gate { get; } = new();
 
     /// <summary>The erase epoch the keys were read at; -1 before the first look-up.</summary>
@@ -28,6 +30,17 @@ internal sealed class KeyCache(int capacity)
 
     public void AddItem(string id, long key) => Add(_items, id, key);
 
+    /// <summary>Remembers when a person known again was erased. Such people are few: bounded by the same capacity, all dropped at once.</summary>
+    public void AddErased(string id, long erasedMs)
+    {
+        if (_erased.Count == capacity)
+            Clear();
+        _erased[id] = erasedMs;
+    }
+
+    /// <summary>Whether a record of this age on the log belongs to what was erased, as far as is remembered.</summary>
+    public bool WasErasedAfter(string id, long loggedMs) => _erased.Count > 0 && _erased.TryGetValue(id, out var erasedMs) && loggedMs <= erasedMs;
+
     /// <summary>Keys of a newer epoch than the cached ones replace them; of an older one they are dropped by the caller.</summary>
     public void MoveTo(long epoch)
     {
@@ -42,6 +55,7 @@ internal sealed class KeyCache(int capacity)
     {
         foreach (var generation in (Dictionary<string, long>[])[.. _users, .. _items])
             generation.Clear();
+        _erased.Clear();
         Epoch = -1;
     }
 

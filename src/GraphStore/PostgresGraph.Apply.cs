@@ -75,11 +75,14 @@ public sealed partial class PostgresGraph
         await EnsurePartitionsAsync(connection, batch, cancellation);
         var epoch = await ResolveKeysAsync(connection, batch, columns, cancellation);
         columns.Fill(batch);
+        var refused = batch.Events.Count - columns.Users.Count;
         await using var statements = new NpgsqlBatch(connection);
         statements.BatchCommands.Add(Advance(batch.Topic, batch.Partition, batch.ExpectedOffset, batch.NextOffset, epoch));
         if (batch.DeadLetters.Count > 0)
             statements.BatchCommands.Add(CountDeadLetters(batch.Topic, batch.Partition, batch.DeadLetters));
-        if (batch.Events.Count > 0)
+        if (refused > 0)
+            statements.BatchCommands.Add(CountDeadLetters(batch.Topic, batch.Partition, new Dictionary<DeadLetterReason, long> { [DeadLetterReason.Erased] = refused }));
+        if (columns.Users.Count > 0)
             statements.BatchCommands.Add(Insert(batch, columns));
         await statements.PrepareAsync(cancellation);
 
@@ -88,7 +91,7 @@ public sealed partial class PostgresGraph
         while (reader.FieldCount == 0 || reader.GetName(0) != "array_agg")
         {
             if (!await reader.NextResultAsync(cancellation))
-                return default;
+                return new ApplyResult(0, 0, refused == 0 ? null : [], refused);
         }
 
         await reader.ReadAsync(cancellation);
@@ -97,8 +100,7 @@ public sealed partial class PostgresGraph
         {
         }
 
-        var duplicates = batch.Events.Count - fresh.Length;
-        return new ApplyResult(fresh.Length, duplicates, duplicates == 0 ? null : [.. fresh]);
+        return new ApplyResult(fresh.Length, columns.Users.Count - fresh.Length, fresh.Length == batch.Events.Count ? null : [.. fresh], refused);
     }
 
     private NpgsqlBatchCommand Insert(InteractionBatch batch, BatchColumns columns)

@@ -22,7 +22,7 @@ public sealed partial class PostgresGraph
         """;
 
     private const string UpsertUserSql = """
-        insert into users (user_id, attributes, updated_at) values ($1, $2, now())
+        insert into users (user_id, attributes, updated_at, erased_ms) values ($1, $2, now(), erased_ms($1))
         on conflict (user_id) do update set attributes = excluded.attributes, updated_at = now()
         """;
 
@@ -47,9 +47,11 @@ public sealed partial class PostgresGraph
     /// <exception cref="FencedException">Another consumer owns the partition.</exception>
     public async Task UsersAsync(CatalogueBatch<UserRecord> batch, Func<EraseProof, Task>? erased = null, CancellationToken cancellation = default)
     {
-        foreach (var record in batch.Records.Where(r => r.Record is null).DistinctBy(r => r.Id))
+        foreach (var record in batch.Records.Where(r => r.Record is null).Reverse().DistinctBy(r => r.Id)) // the newest of each
         {
-            var proof = await EraseAsync(record.Id, cancellation: cancellation);
+            var at = record.LoggedMs == 0 ? (DateTimeOffset?)null : DateTimeOffset.FromUnixTimeMilliseconds(record.LoggedMs);
+            var proof = await PersistAsync(
+                batch.Topic, batch.Partition, batch.ExpectedOffset, () => EraseAsync(record.Id, at, cancellation: cancellation), cancellation);
             if (erased is not null)
                 await erased(proof);
         }

@@ -18,13 +18,15 @@ public sealed partial class PostgresGraph
 {
     /// <summary>
     /// Removes a person: row, interactions and edges, in one transaction that no batch can interleave with. The epoch goes up, so
-    /// every writer's remembered key for the person is refused from then on; events that arrive later make a new, empty person.
+    /// every writer's remembered key for the person is refused from then on. Records that reached the log up to then stay out
+    /// however late they are read; newer ones make a new, empty person.
     /// Erasing an unknown person is a proof of zero rows. Cost: the person's rows, plus a digest of the graph where asked for.
     /// </summary>
     /// <param name="userId">The producer's user id.</param>
+    /// <param name="at">The moment of the erasure by the log's clock; now where null.</param>
     /// <param name="withDigests">Computes the digests of the proof; false leaves them empty (reads the graph twice otherwise).</param>
     /// <param name="cancellation">Stops before the commit.</param>
-    public async Task<EraseProof> EraseAsync(string userId, bool withDigests = true, CancellationToken cancellation = default)
+    public async Task<EraseProof> EraseAsync(string userId, DateTimeOffset? at = null, bool withDigests = true, CancellationToken cancellation = default)
     {
         await using var connection = await OpenAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
@@ -40,7 +42,7 @@ public sealed partial class PostgresGraph
         };
         var after = withDigests ? (await DigestAsync(connection, cancellation)).ToString() : "";
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(userId)));
-        var proof = new EraseProof(userId, hash, removed, before, after, DateTimeOffset.UtcNow);
+        var proof = new EraseProof(userId, hash, removed, before, after, at ?? DateTimeOffset.UtcNow);
         await RecordAsync(connection, proof, cancellation);
         await transaction.CommitAsync(cancellation);
         Log.Erased(_log, removed["postgres.interactions"], removed["postgres.edges"], before, after);

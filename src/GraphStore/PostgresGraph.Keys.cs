@@ -9,7 +9,7 @@ public sealed partial class PostgresGraph
     // while names inserted inside the batch would make every other partition wait for its commit. Sorted against deadlocks;
     // "where not exists" keeps known names from using up numbers of the sequence.
     private const string NewUsersSql = """
-        insert into users (user_id) select id from unnest($1) as n (id)
+        insert into users (user_id, erased_ms) select id, erased_ms(id) from unnest($1) as n (id)
          where not exists (select from users where user_id = id) order by id on conflict do nothing
         """;
 
@@ -44,9 +44,11 @@ public sealed partial class PostgresGraph
                     _keys.AddUser(id, key);
                 foreach (var (id, key) in found.Items)
                     _keys.AddItem(id, key);
+                foreach (var (id, erasedMs) in found.Erased)
+                    _keys.AddErased(id, erasedMs);
             }
 
-            if (!FillMissing(batch, columns, found.Users, found.Items))
+            if (!FillMissing(batch, columns, found))
                 continue;
             return found.Epoch;
         }
@@ -60,6 +62,12 @@ public sealed partial class PostgresGraph
             for (var i = 0; i < batch.Events.Count; i++)
             {
                 var e = batch.Events[i];
+                if (_keys.WasErasedAfter(e.UserId, batch.LoggedMs[i]))
+                {
+                    columns.UserKeys[i] = BatchColumns.Refused;
+                    continue;
+                }
+
                 if (!_keys.TryGetUser(e.UserId, out columns.UserKeys[i]))
                 {
                     (users ??= new(StringComparer.Ordinal)).Add(e.UserId);
@@ -78,27 +86,33 @@ public sealed partial class PostgresGraph
     }
 
     /// <summary>False where an id asked for has no key: erased between the insert and the look-up.</summary>
-    private static bool FillMissing(InteractionBatch batch, BatchColumns columns, Dictionary<string, long> users, Dictionary<string, long> items)
+    private static bool FillMissing(InteractionBatch batch, BatchColumns columns, Found found)
     {
         for (var i = 0; i < batch.Events.Count; i++)
         {
-            if (columns.UserKeys[i] == 0 && !users.TryGetValue(batch.Events[i].UserId, out columns.UserKeys[i]))
+            var userId = batch.Events[i].UserId;
+            if (columns.UserKeys[i] == 0 && found.Erased.TryGetValue(userId, out var erasedMs) && batch.LoggedMs[i] <= erasedMs)
+                columns.UserKeys[i] = BatchColumns.Refused;
+            if (columns.UserKeys[i] == 0 && !found.Users.TryGetValue(userId, out columns.UserKeys[i]))
                 return false;
-            if (columns.ItemKeys[i] == 0 && !items.TryGetValue(batch.Events[i].ItemId, out columns.ItemKeys[i]))
+            if (columns.ItemKeys[i] == 0 && columns.UserKeys[i] != BatchColumns.Refused && !found.Items.TryGetValue(batch.Events[i].ItemId, out columns.ItemKeys[i]))
                 return false;
         }
 
         return true;
     }
 
+    /// <summary>What a look-up found: keys by id, when those were erased who had been before, and the epoch all of it is valid for.</summary>
+    private readonly record struct Found(long Epoch, Dictionary<string, long> Users, Dictionary<string, long> Items, Dictionary<string, long> Erased);
+
     /// <summary>Keys of these ids, new ones where there are none, in one round trip; the epoch is read before the keys.</summary>
-    private static async Task<(long Epoch, Dictionary<string, long> Users, Dictionary<string, long> Items)> LookUpAsync(
-        NpgsqlConnection connection, HashSet<string> users, HashSet<string> items, CancellationToken cancellation)
+    private static async Task<Found> LookUpAsync(NpgsqlConnection connection, HashSet<string> users, HashSet<string> items, CancellationToken cancellation)
     {
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new NpgsqlBatchCommand("select epoch from graph_epoch"));
         batch.BatchCommands.Add(WithIds(NewUsersSql, users));
         batch.BatchCommands.Add(WithIds("select array_agg(user_id), array_agg(user_key) from users where user_id = any($1)", users));
+        batch.BatchCommands.Add(WithIds("select array_agg(user_id), array_agg(erased_ms) from users where user_id = any($1) and erased_ms is not null", users));
         batch.BatchCommands.Add(WithIds(NewItemsSql, items));
         batch.BatchCommands.Add(WithIds("select array_agg(item_id), array_agg(item_key) from items where item_id = any($1)", items));
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
@@ -107,7 +121,9 @@ public sealed partial class PostgresGraph
         await reader.NextResultAsync(cancellation);
         var userKeys = await ReadKeysAsync(reader, users.Count, cancellation);
         await reader.NextResultAsync(cancellation);
-        return (epoch, userKeys, await ReadKeysAsync(reader, items.Count, cancellation));
+        var erased = await ReadKeysAsync(reader, 0, cancellation);
+        await reader.NextResultAsync(cancellation);
+        return new Found(epoch, userKeys, await ReadKeysAsync(reader, items.Count, cancellation), erased);
     }
 
     private static NpgsqlBatchCommand WithIds(string sql, HashSet<string> ids) =>

@@ -11,9 +11,11 @@ public sealed partial class PostgresGraph
 
     /// <summary>
     /// Drops every monthly partition of interactions that ends before <paramref name="keepFromMs"/>. Whole partitions only, so it
-    /// costs no row work; edges keep what was folded into them. 0 keeps everything.
+    /// costs no row work; edges keep what was folded into them. 0 keeps everything. A drop waits 1 s for running readers at most,
+    /// because writers queue behind it meanwhile.
     /// </summary>
     /// <returns>The names of the dropped partitions.</returns>
+    /// <exception cref="PostgresException">A reader (a snapshot being taken) held on to a partition: to be tried again later. Those before it are dropped.</exception>
     public async Task<IReadOnlyList<string>> DropOldPartitionsAsync(long keepFromMs, CancellationToken cancellation = default)
     {
         if (keepFromMs <= 0)
@@ -34,7 +36,10 @@ public sealed partial class PostgresGraph
 
         foreach (var name in old)
         {
+            await using var transaction = await connection.BeginTransactionAsync(cancellation);
+            await ExecuteAsync(connection, "set local lock_timeout = '1s'", cancellation);
             await ExecuteAsync(connection, $"drop table \"{name}\"", cancellation);
+            await transaction.CommitAsync(cancellation);
             Log.PartitionDropped(_log, name);
         }
 

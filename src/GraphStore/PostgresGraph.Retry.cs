@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 
 namespace StreamRec.GraphStore;
@@ -15,6 +16,7 @@ public sealed partial class PostgresGraph
         string topic, int partition, long expected, long next, Func<CancellationToken, Task<ApplyResult>> once,
         Func<CancellationToken, Task<ApplyResult>> recount, CancellationToken cancellation)
     {
+        using var trouble = new Retried(_retried, (topic, partition));
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -31,15 +33,33 @@ public sealed partial class PostgresGraph
             {
                 throw new FencedException(topic, partition, expected, e);
             }
-            catch (NpgsqlException e) when (IsTransient(e))
+            catch (NpgsqlException e) when (IsOutage(e))
             {
                 Forget(e);
                 var delay = Delay(attempt, e);
+                trouble.Failed(attempt, e.Message);
                 Metrics.BatchRetries.Add(1);
                 Log.BatchRetried(_log, topic, partition, expected, attempt, delay.TotalMilliseconds, e.Message);
                 await Task.Delay(delay, cancellation);
             }
         }
+    }
+
+    /// <summary>What a batch that is being tried again last failed with; null while none is. A first failure does not count: most are over at once.</summary>
+    public string? Trouble => _retried.Values.FirstOrDefault();
+
+    private readonly ConcurrentDictionary<(string Topic, int Partition), string> _retried = [];
+
+    /// <summary>One batch's entry among the troubles, gone when the batch is.</summary>
+    private readonly struct Retried(ConcurrentDictionary<(string, int), string> all, (string, int) batch) : IDisposable
+    {
+        public void Failed(int attempt, string error)
+        {
+            if (attempt > 1)
+                all[batch] = error;
+        }
+
+        public void Dispose() => all.TryRemove(batch, out _);
     }
 
     private async Task<bool> WasCommittedAsync(string topic, int partition, long expected, long next, CancellationToken cancellation)
@@ -54,8 +74,28 @@ public sealed partial class PostgresGraph
         return stored == next ? true : throw new FencedException(topic, partition, expected);
     }
 
-    /// <summary>Errors that the same batch can survive: the server's state is to blame, not the batch.</summary>
-    internal static bool IsTransient(NpgsqlException e) => e switch
+    /// <summary>Repeats what is idempotent through outages.</summary>
+    private async Task<T> PersistAsync<T>(string topic, int partition, long offset, Func<Task<T>> act, CancellationToken cancellation)
+    {
+        using var trouble = new Retried(_retried, (topic, partition));
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await act();
+            }
+            catch (NpgsqlException e) when (IsOutage(e))
+            {
+                var delay = Delay(attempt, e);
+                trouble.Failed(attempt, e.Message);
+                Log.BatchRetried(_log, topic, partition, offset, attempt, delay.TotalMilliseconds, e.Message);
+                await Task.Delay(delay, cancellation);
+            }
+        }
+    }
+
+    /// <summary>Whether an error is the server's state (away, restarting, full, deadlocked), which the same call can survive, and not the call's.</summary>
+    public static bool IsOutage(NpgsqlException e) => e switch
     {
         PostgresException p => p.SqlState is StaleKeys or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
             or PostgresErrorCodes.CheckViolation // no partition for a row: retention dropped it since it was remembered

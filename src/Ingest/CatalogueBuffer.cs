@@ -43,7 +43,7 @@ internal sealed class CatalogueBuffer(TopicPartition partition, long next, int m
             _since = Stopwatch.GetTimestamp();
         Next = result.Offset.Value + 1;
         var (key, value) = (result.Message.Key, result.Message.Value);
-        var (reason, detail) = value is null ? Tombstone(key) : Partition.Topic.EndsWith(Topics.ItemsName, StringComparison.Ordinal) ? Item(value) : User(value);
+        var (reason, detail) = value is null ? Tombstone(key, result.Message.Timestamp.UnixTimestampMs) : Partition.Topic.EndsWith(Topics.ItemsName, StringComparison.Ordinal) ? Item(value) : User(value);
         if (reason != DeadLetterReason.None)
         {
             var kept = value is null || value.Length <= maxKept ? value : value[..maxKept];
@@ -54,7 +54,7 @@ internal sealed class CatalogueBuffer(TopicPartition partition, long next, int m
         return Next - Expected >= maxRecords || SetAside.Sum(s => s.Size) >= IngestBatch.MaxSetAsideBytes;
     }
 
-    private (DeadLetterReason, string?) Tombstone(byte[]? key)
+    private (DeadLetterReason, string?) Tombstone(byte[]? key, long loggedMs)
     {
         if (key is null)
             return (DeadLetterReason.MissingField, "key");
@@ -67,7 +67,7 @@ internal sealed class CatalogueBuffer(TopicPartition partition, long next, int m
         if (Partition.Topic.EndsWith(Topics.ItemsName, StringComparison.Ordinal))
             Items.Add(new Keyed<ItemRecord>(id, null));
         else
-            Users.Add(new Keyed<UserRecord>(id, null));
+            Users.Add(new Keyed<UserRecord>(id, null, loggedMs));
         return default;
     }
 

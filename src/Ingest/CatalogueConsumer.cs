@@ -24,6 +24,9 @@ internal sealed class CatalogueConsumer : IDisposable
     private readonly ILogger _log;
     private readonly IConsumer<byte[]?, byte[]?> _consumer;
     private readonly Dictionary<TopicPartition, CatalogueBuffer> _buffers = [];
+    private readonly HashSet<TopicPartition> _atEnd = [];
+    private readonly TaskCompletionSource _caughtUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _assigned;
     private CancellationToken _stop;
 
     public CatalogueConsumer(
@@ -31,13 +34,19 @@ internal sealed class CatalogueConsumer : IDisposable
     {
         (_options, _postgres, _redis, _deadLetters, _stats) = (options, postgres, redis, deadLetters, stats);
         _log = loggers.CreateLogger<CatalogueConsumer>();
-        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(KafkaSettings.Consumer(options, options.GroupId + "-catalogue", "headers,topic"))
+        var config = KafkaSettings.Consumer(options, options.GroupId + "-catalogue", "headers,timestamp,topic");
+        config.EnablePartitionEof = true;
+        _consumer = new ConsumerBuilder<byte[]?, byte[]?>(config)
+            .SetLogHandler(KafkaSettings.LogTo(_log))
             .SetErrorHandler((_, e) => Log.KafkaError(_log, e.Reason, e.Code.ToString()))
-            .SetPartitionsAssignedHandler((_, partitions) => _stop.IsCancellationRequested ? InteractionConsumer.Unstarted(partitions) : [.. partitions.Select(Start)])
+            .SetPartitionsAssignedHandler((_, partitions) => Assigned(partitions))
             .SetPartitionsRevokedHandler((_, partitions) => Drop(partitions))
             .SetPartitionsLostHandler((_, partitions) => Drop(partitions))
             .Build();
     }
+
+    /// <summary>Done once the owned partitions have been applied to their ends.</summary>
+    public Task CaughtUp => _caughtUp.Task;
 
     public void Run(CancellationToken cancellation)
     {
@@ -47,10 +56,12 @@ internal sealed class CatalogueConsumer : IDisposable
         {
             while (!cancellation.IsCancellationRequested)
             {
-                if (Consume() is { } result && _buffers.TryGetValue(result.TopicPartition, out var buffer) && buffer.Add(result, _options.MaxDeadLetterBytes))
-                    Flush(buffer);
+                if (Consume() is { } result && _buffers.TryGetValue(result.TopicPartition, out var buffer))
+                    Take(result, buffer);
                 foreach (var due in _buffers.Values.Where(b => b.IsDue(_options.MaxBatchAge)).ToArray())
                     Flush(due);
+                if (_assigned && !_caughtUp.Task.IsCompleted && _buffers.All(b => _atEnd.Contains(b.Key) && b.Value.Next == b.Value.Expected))
+                    _caughtUp.TrySetResult();
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -62,6 +73,14 @@ internal sealed class CatalogueConsumer : IDisposable
     }
 
     public void Dispose() => _consumer.Dispose();
+
+    private void Take(ConsumeResult<byte[]?, byte[]?> result, CatalogueBuffer buffer)
+    {
+        if (result.IsPartitionEOF)
+            _atEnd.Add(result.TopicPartition);
+        else if (buffer.Add(result, _options.MaxDeadLetterBytes))
+            Flush(buffer);
+    }
 
     private ConsumeResult<byte[]?, byte[]?>? Consume()
     {
@@ -81,7 +100,6 @@ internal sealed class CatalogueConsumer : IDisposable
         try
         {
             FlushAsync(buffer).GetAwaiter().GetResult();
-            _stats.SetError(null);
         }
         catch (FencedException)
         {
@@ -115,16 +133,26 @@ internal sealed class CatalogueConsumer : IDisposable
     {
         var rows = proof.Removed.Values.Sum();
         rows += await Insist("Redis", async () => (await _redis.EraseAsync(proof.UserId)).Values.Sum());
+
+        // A batch committed just before the erasure may still be on its way to Redis: once every watermark is past what was committed then, it is not.
+        var committed = await Insist("Postgres", () => _postgres.NextOffsetsAsync(_options.Topics.Interactions, _stop));
+        foreach (var (partition, next) in committed)
+        {
+            while (await Insist("Redis", () => _redis.AppliedAsync(partition)) < next)
+                await Task.Delay(TimeSpan.FromMilliseconds(20), _stop);
+        }
+
+        rows += await Insist("Redis", async () => (await _redis.EraseAsync(proof.UserId)).Values.Sum());
         await Insist(_options.Topics.Recommendations, async () =>
         {
             await _deadLetters.TombstoneAsync(_options.Topics.Recommendations, proof.UserId, _stop);
-            return 0L;
+            return true;
         });
         _stats.AddErased();
         Log.Erased(_log, _options.Topics.Users, rows);
     }
 
-    private async Task<long> Insist(string place, Func<Task<long>> act)
+    private async Task<T> Insist<T>(string place, Func<Task<T>> act)
     {
         while (true)
         {
@@ -132,12 +160,21 @@ internal sealed class CatalogueConsumer : IDisposable
             {
                 return await act();
             }
-            catch (Exception e) when (RedisGraph.IsOutage(e) || e is KafkaException)
+            catch (Exception e) when (RedisGraph.IsOutage(e) || e is KafkaException || (e is Npgsql.NpgsqlException p && PostgresGraph.IsOutage(p)))
             {
                 Log.EraseRetried(_log, place, e.Message);
                 await Task.Delay(TimeSpan.FromMilliseconds(500), _stop);
             }
         }
+    }
+
+    private List<TopicPartitionOffset> Assigned(List<TopicPartition> partitions)
+    {
+        if (_stop.IsCancellationRequested)
+            return InteractionConsumer.Unstarted(partitions);
+        var starts = partitions.ConvertAll(Start);
+        _assigned = true;
+        return starts;
     }
 
     private TopicPartitionOffset Start(TopicPartition partition)
@@ -158,12 +195,13 @@ internal sealed class CatalogueConsumer : IDisposable
 
                 // Compaction removes offsets that later records replace, so a gap here loses nothing.
                 _buffers[partition] = new CatalogueBuffer(partition, next, MaxBatch);
+                _stats.SetError(Place(partition), null);
                 Log.Assigned(_log, partition.Topic, partition.Partition.Value, next);
                 return new TopicPartitionOffset(partition, Math.Max(low, next));
             }
             catch (Exception e) when (e is Npgsql.NpgsqlException or KafkaException)
             {
-                _stats.SetError(e.Message);
+                _stats.SetError(Place(partition), e.Message);
                 Log.ClaimRetried(_log, partition.Topic, partition.Partition.Value, e.Message);
                 if (_stop.WaitHandle.WaitOne(delay))
                     throw new OperationCanceledException(_stop);
@@ -171,9 +209,14 @@ internal sealed class CatalogueConsumer : IDisposable
         }
     }
 
+    private static string Place(TopicPartition partition) => $"{partition.Topic}/{partition.Partition.Value}";
+
     private void Drop(List<TopicPartitionOffset> partitions)
     {
         foreach (var partition in partitions)
+        {
             _buffers.Remove(partition.TopicPartition);
+            _atEnd.Remove(partition.TopicPartition);
+        }
     }
 }

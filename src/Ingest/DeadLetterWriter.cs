@@ -33,7 +33,8 @@ internal sealed class DeadLetterWriter : IDisposable
     public DeadLetterWriter(IngestOptions options, ILogger log)
     {
         (_topic, _log) = (options.Topics.DeadLetters, log);
-        _producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaSettings.Producer(options)).SetErrorHandler((_, e) => Log.KafkaError(log, e.Reason, e.Code.ToString())).Build();
+        _producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaSettings.Producer(options))
+            .SetLogHandler(KafkaSettings.LogTo(log)).SetErrorHandler((_, e) => Log.KafkaError(log, e.Reason, e.Code.ToString())).Build();
     }
 
     /// <summary>Completes when every record is acknowledged. Tries again until it is or the token is cancelled.</summary>

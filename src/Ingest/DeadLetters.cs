@@ -63,7 +63,7 @@ public sealed class DeadLetters(IngestOptions options)
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var config = KafkaSettings.Consumer(options, options.GroupId + "-deadletters", "all");
         config.EnableAutoCommit = false;
-        using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).Build();
+        using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler(Quiet).Build();
         var ends = Assign(consumer, filter.Partition);
         while (ends.Count > 0)
         {
@@ -87,16 +87,20 @@ public sealed class DeadLetters(IngestOptions options)
     /// Sends the original bytes back to their topics with <c>dl_replays</c> one higher; truncated ones are left out. A record that is
     /// still bad comes back with that count. Replaying twice does no harm: the graph knows each event's id.
     /// </summary>
-    /// <returns>How many were sent and acknowledged.</returns>
-    public async Task<long> ReplayAsync(DeadLetterFilter filter, CancellationToken cancellation = default)
+    /// <returns>How many were sent and acknowledged, and how many left out because only their start was kept.</returns>
+    public async Task<(long Sent, long Truncated)> ReplayAsync(DeadLetterFilter filter, CancellationToken cancellation = default)
     {
-        using var producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaSettings.Producer(options)).Build();
-        var sent = 0L;
+        using var producer = new ProducerBuilder<byte[]?, byte[]?>(KafkaSettings.Producer(options)).SetLogHandler(Quiet).Build();
+        var (sent, truncated) = (0L, 0L);
         var pending = new List<Task>();
         await foreach (var letter in ListAsync(filter, cancellation))
         {
             if (letter.TruncatedFrom is not null)
+            {
+                truncated++;
                 continue;
+            }
+
             var headers = new Headers();
             foreach (var (name, value) in letter.Headers)
                 headers.Add(name, value);
@@ -111,12 +115,17 @@ public sealed class DeadLetters(IngestOptions options)
         }
 
         await Task.WhenAll(pending);
-        return sent;
+        return (sent, truncated);
+    }
+
+    /// <summary>What fails is thrown; retries and reconnects of a short-lived client interest nobody.</summary>
+    private static void Quiet(IClient client, LogMessage message)
+    {
     }
 
     private Dictionary<TopicPartition, long> Assign(IConsumer<byte[]?, byte[]?> consumer, int? only)
     {
-        using var admin = new AdminClientBuilder(KafkaSettings.Admin(options)).Build();
+        using var admin = new AdminClientBuilder(KafkaSettings.Admin(options)).SetLogHandler(Quiet).Build();
         var topic = options.Topics.DeadLetters;
         var partitions = admin.GetMetadata(topic, BrokerTimeout).Topics.Single(t => t.Topic == topic).Partitions.Select(p => new TopicPartition(topic, p.PartitionId));
         var ends = new Dictionary<TopicPartition, long>();

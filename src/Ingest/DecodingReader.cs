@@ -10,7 +10,7 @@ internal readonly record struct Decoded(Interaction Event, DeadLetterReason Reas
 /// Decodes while the client still holds the record's memory: as deserialisers they see the bytes before anything is copied, so a
 /// good record costs no array. The key comes first and is remembered for the value. Used by one consuming thread.
 /// </summary>
-internal sealed class DecodingReader(InteractionDecoder decoder, int maxKept) : IDeserializer<Ignore>, IDeserializer<Decoded>
+internal sealed class DecodingReader(InteractionDecoder decoder, int maxKept, TimeSpan retention) : IDeserializer<Ignore>, IDeserializer<Decoded>
 {
     private byte[] _key = new byte[256];
     private int _keyLength;
@@ -35,7 +35,10 @@ internal sealed class DecodingReader(InteractionDecoder decoder, int maxKept) : 
         var headers = default(EventHeaders);
         if (context.Headers is { Count: > 0 } given)
             headers = new EventHeaders { Id = Last(given, EventHeaders.IdName), Time = Last(given, EventHeaders.TimeName), Type = Last(given, EventHeaders.TypeName) };
-        var reason = decoder.TryDecode(data, headers, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), out var interaction, out var detail);
+        var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        var reason = decoder.TryDecode(data, headers, now, out var interaction, out var detail);
+        if (reason == DeadLetterReason.None && retention > TimeSpan.Zero && now - interaction.TimeMs > (long)retention.TotalMilliseconds)
+            reason = DeadLetterReason.TooOld;
         return reason == DeadLetterReason.None
             ? new Decoded(interaction, reason, null, null, null, data.Length)
             : new Decoded(default, reason, detail, _keyLength < 0 ? null : _key[.._keyLength], isNull ? null : data[..Math.Min(data.Length, maxKept)].ToArray(), data.Length);

@@ -26,6 +26,12 @@ public sealed record IngestOptions
     /// <summary>What an event may be.</summary>
     public DecoderOptions Decoder { get; init; } = new();
 
+    /// <summary>
+    /// How long interactions are kept, by event time. Default zero: for ever. Partitions of whole months that ended before are dropped; an
+    /// event older than this is set aside as <see cref="DeadLetterReason.TooOld"/>. Edges keep what was folded into them.
+    /// </summary>
+    public TimeSpan Retention { get; init; }
+
     /// <summary>Largest value kept whole in a dead letter; of a larger one the start is kept, and its length in a header. Default 512 KiB, below the broker's usual 1 MB.</summary>
     public int MaxDeadLetterBytes { get; init; } = 512 * 1024;
 
@@ -46,6 +52,7 @@ public sealed record IngestOptions
         Require(MaxBatchEvents is >= 1 and <= 100_000, nameof(MaxBatchEvents), MaxBatchEvents, "1..100000");
         Require(MaxBatchAge > TimeSpan.Zero && MaxBatchAge <= TimeSpan.FromMinutes(1), nameof(MaxBatchAge), MaxBatchAge, "above 0 up to 1 minute");
         Require(MaxWaitingBatches is >= 1 and <= 1000, nameof(MaxWaitingBatches), MaxWaitingBatches, "1..1000");
+        Require(Retention == TimeSpan.Zero || Retention >= TimeSpan.FromDays(1), nameof(Retention), Retention, "0 (for ever), or 1 day or more");
         Require(MaxDeadLetterBytes >= 1024, nameof(MaxDeadLetterBytes), MaxDeadLetterBytes, "1024 or more");
         Require(DrainTimeout >= TimeSpan.Zero, nameof(DrainTimeout), DrainTimeout, "0 or more");
     }

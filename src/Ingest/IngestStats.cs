@@ -21,7 +21,7 @@ public sealed class IngestStats
     private long _erased;
     private long _lost;
     private long _behind;
-    private volatile string? _lastError;
+    private readonly ConcurrentDictionary<string, string> _errors = [];
 
     /// <summary>Events that are new rows of the graph.</summary>
     public long Applied => Volatile.Read(ref _applied);
@@ -55,10 +55,13 @@ public sealed class IngestStats
     public IReadOnlyDictionary<int, long> LagByPartition => _lag;
 
     /// <summary>False after lost input or while the last attempt of something failed.</summary>
-    public bool Healthy => Lost == 0 && _lastError is null;
+    public bool Healthy => Lost == 0 && LastError is null;
 
     /// <summary>What is failing right now, if anything.</summary>
-    public string? LastError => _lastError;
+    public string? LastError => _errors.Values.FirstOrDefault() ?? Trouble();
+
+    /// <summary>What the graph store is retrying, if anything.</summary>
+    internal Func<string?> Trouble { get; init; } = () => null;
 
     /// <summary>Events dealt with per second over about the last five seconds.</summary>
     public double PerSecond
@@ -107,13 +110,33 @@ public sealed class IngestStats
         Metrics.Lost.Add(count);
     }
 
-    internal void SetLag(int partition, long lag) => _lag[partition] = lag;
+    internal void SetLag(int partition, long lag)
+    {
+        _lag[partition] = lag;
+        Metrics.Lag.Record(lag, new KeyValuePair<string, object?>("partition", partition));
+    }
 
-    internal void DropPartition(int partition) => _lag.TryRemove(partition, out _);
+    internal void DropPartition(int partition)
+    {
+        _lag.TryRemove(partition, out _);
+        Metrics.Lag.Record(0, new KeyValuePair<string, object?>("partition", partition)); // its next owner tells
+    }
 
-    internal void SetRedisBehind(long partitions) => Volatile.Write(ref _behind, partitions);
+    internal void SetRedisBehind(long partitions)
+    {
+        Volatile.Write(ref _behind, partitions);
+        Metrics.RedisBehind.Record(partitions);
+    }
 
-    internal void SetError(string? error) => _lastError = error;
+    /// <param name="place">What fails, such as a partition: its next success takes the error away.</param>
+    /// <param name="error">The error, or null after a success.</param>
+    internal void SetError(string place, string? error)
+    {
+        if (error is null)
+            _errors.TryRemove(place, out _);
+        else
+            _errors[place] = error;
+    }
 
     private long DeadLettersOf(DeadLetterReason reason) => Volatile.Read(ref _deadLetters[(int)reason]);
 }

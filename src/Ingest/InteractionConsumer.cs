@@ -19,6 +19,7 @@ internal sealed class InteractionConsumer : IDisposable
     private readonly RedisGraph _redis;
     private readonly DeadLetterWriter _deadLetters;
     private readonly IngestStats _stats;
+    private readonly ReplayFrom? _from;
     private readonly ILogger _log;
     private readonly ILogger _graphLog;
     private readonly IConsumer<Ignore, Decoded> _consumer;
@@ -29,14 +30,16 @@ internal sealed class InteractionConsumer : IDisposable
     private long _nextLag;
 
     public InteractionConsumer(
-        IngestOptions options, PostgresGraph postgres, RedisGraph redis, DeadLetterWriter deadLetters, EventTypes types, IngestStats stats, ILoggerFactory loggers)
+        IngestOptions options, PostgresGraph postgres, RedisGraph redis, DeadLetterWriter deadLetters, EventTypes types, IngestStats stats, ReplayFrom? from,
+        ILoggerFactory loggers)
     {
-        (_options, _postgres, _redis, _deadLetters, _stats) = (options, postgres, redis, deadLetters, stats);
+        (_options, _postgres, _redis, _deadLetters, _stats, _from) = (options, postgres, redis, deadLetters, stats, from);
         (_log, _graphLog) = (loggers.CreateLogger<InteractionConsumer>(), loggers.CreateLogger<RedisFollower>());
-        var reader = new DecodingReader(new InteractionDecoder(options.Decoder, types), options.MaxDeadLetterBytes);
-        _consumer = new ConsumerBuilder<Ignore, Decoded>(KafkaSettings.Consumer(options, options.GroupId, "headers"))
+        var reader = new DecodingReader(new InteractionDecoder(options.Decoder, types), options.MaxDeadLetterBytes, options.Retention);
+        _consumer = new ConsumerBuilder<Ignore, Decoded>(KafkaSettings.Consumer(options, options.GroupId, "headers,timestamp"))
             .SetKeyDeserializer(reader)
             .SetValueDeserializer(reader)
+            .SetLogHandler(KafkaSettings.LogTo(_log))
             .SetErrorHandler((_, e) => Log.KafkaError(_log, e.Reason, e.Code.ToString()))
             .SetPartitionsAssignedHandler((_, partitions) => Assigned(partitions))
             .SetPartitionsRevokedHandler((_, partitions) => Revoked(partitions))
@@ -96,7 +99,7 @@ internal sealed class InteractionConsumer : IDisposable
             return; // fetched before a pause or seek took effect
         if (offset > buffer.NextInput)
             Skipped(buffer, offset);
-        buffer.Add(offset, result.Message.Value, result.Message.Headers is { Count: > 0 } headers ? headers : null);
+        buffer.Add(offset, result.Message.Value, result.Message.Timestamp.UnixTimestampMs, result.Message.Headers is { Count: > 0 } headers ? headers : null);
         if (buffer.IsFull && _paused.Add(result.Partition))
             _consumer.Pause([buffer.Partition]);
     }
@@ -179,7 +182,10 @@ internal sealed class InteractionConsumer : IDisposable
             try
             {
                 var (low, high) = Watermarks(partition);
-                var next = _postgres.ClaimAsync(partition.Topic, partition.Partition, low, _stop).GetAwaiter().GetResult();
+                var start = FirstOffset(partition, low, high);
+                var next = _postgres.ClaimAsync(partition.Topic, partition.Partition, start, _stop).GetAwaiter().GetResult();
+                if (_from is not null && next == start)
+                    Log.ReplaysFrom(_log, partition.Topic, partition.Partition.Value, start);
                 if (next > high)
                     next = Rewind(partition, next, low, high);
                 var buffer = new PartitionBuffer(_options, partition, next);
@@ -187,19 +193,34 @@ internal sealed class InteractionConsumer : IDisposable
                     buffer.Lose(low);
                 _workers[partition.Partition] = new PartitionWorker(buffer, next, _postgres, _redis, _deadLetters, _stats, Store, _graphLog);
                 _stats.SetLag(partition.Partition, Math.Max(0, high - next));
-                _stats.SetError(null);
+                _stats.SetError(Place(partition), null);
                 Log.Assigned(_log, partition.Topic, partition.Partition.Value, Math.Max(low, next));
                 return new TopicPartitionOffset(partition, Math.Max(low, next));
             }
             catch (Exception e) when (e is Npgsql.NpgsqlException or KafkaException)
             {
-                _stats.SetError(e.Message);
+                _stats.SetError(Place(partition), e.Message);
                 Log.ClaimRetried(_log, partition.Topic, partition.Partition.Value, e.Message);
                 if (_stop.WaitHandle.WaitOne(delay))
                     throw new OperationCanceledException(_stop);
             }
         }
     }
+
+    /// <summary>Where a partition nobody has consumed yet begins.</summary>
+    private long FirstOffset(TopicPartition partition, long low, long high)
+    {
+        if (_from?.Time is { } time)
+        {
+            var asked = new TopicPartitionTimestamp(partition, new Timestamp(time.UtcDateTime));
+            var found = _consumer.OffsetsForTimes([asked], BrokerTimeout).Single().Offset;
+            return found.Value >= 0 ? Math.Clamp(found.Value, low, high) : high;
+        }
+
+        return _from?.Offset is { } offset ? Math.Clamp(offset, low, high) : low;
+    }
+
+    private static string Place(TopicPartition partition) => $"{partition.Topic}/{partition.Partition.Value}";
 
     private (long Low, long High) Watermarks(TopicPartition partition)
     {

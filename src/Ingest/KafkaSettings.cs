@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 
 namespace StreamRec.Ingest;
 
@@ -34,6 +35,15 @@ internal static class KafkaSettings
     });
 
     public static AdminClientConfig Admin(IngestOptions options) => Extended(options, new AdminClientConfig { BootstrapServers = options.BootstrapServers });
+
+    /// <summary>What a client says of itself goes to our log: errors and worse as warnings, the rest (retries, reconnects) for who debugs.</summary>
+    public static Action<IClient, LogMessage> LogTo(ILogger log) => (_, message) =>
+    {
+        if (message.Level <= SyslogLevel.Error)
+            Log.KafkaWarning(log, message.Message, message.Facility);
+        else
+            Log.KafkaDebug(log, message.Message, message.Facility);
+    };
 
     private static T Extended<T>(IngestOptions options, T config)
         where T : ClientConfig

@@ -23,6 +23,18 @@ internal static partial class Log
     [LoggerMessage(1005, LogLevel.Warning, "Kafka: {Reason} ({Code})")]
     public static partial void KafkaError(ILogger logger, string reason, string code);
 
+    [LoggerMessage(1013, LogLevel.Warning, "Kafka client: {Message} ({Facility})")]
+    public static partial void KafkaWarning(ILogger logger, string message, string facility);
+
+    [LoggerMessage(1014, LogLevel.Debug, "Kafka client: {Message} ({Facility})")]
+    public static partial void KafkaDebug(ILogger logger, string message, string facility);
+
+    [LoggerMessage(1015, LogLevel.Warning, "Could not drop partitions older than the retention, trying again later: {Error}")]
+    public static partial void RetentionPutOff(ILogger logger, string error);
+
+    [LoggerMessage(1016, LogLevel.Information, "{Topic}/{Partition} is read from offset {Offset} on, as asked")]
+    public static partial void ReplaysFrom(ILogger logger, string topic, int partition, long offset);
+
     [LoggerMessage(1006, LogLevel.Warning, "Could not produce {Count} dead letters, trying again: {Error}")]
     public static partial void DeadLettersRetried(ILogger logger, int count, string error);
 

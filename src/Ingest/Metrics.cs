@@ -22,6 +22,12 @@ internal static class Metrics
     public static readonly Counter<long> Fenced =
         Meter.CreateCounter<long>("streamrec_ingest_fenced_total", description: "Batches refused because another consumer owns the partition.");
 
+    public static readonly Gauge<long> Lag =
+        Meter.CreateGauge<long>("streamrec_ingest_lag", description: "Interactions on the log of an owned partition that are not in the graph yet.");
+
+    public static readonly Gauge<long> RedisBehind =
+        Meter.CreateGauge<long>("streamrec_ingest_redis_behind", description: "Owned partitions whose part of Redis is being replayed from Postgres.");
+
     public static readonly Histogram<double> BatchSeconds =
         Meter.CreateHistogram<double>("streamrec_ingest_batch_seconds", "s", "From a batch's first wait for Postgres to its commit.");
 

@@ -30,13 +30,13 @@ internal sealed class IngestBatch(string topic, int partition)
         Since = 0;
     }
 
-    public void Add(long offset, in Decoded record, Headers? headers)
+    public void Add(long offset, in Decoded record, long loggedMs, Headers? headers)
     {
         if (Since == 0)
             Since = Stopwatch.GetTimestamp();
         if (record.Reason == DeadLetterReason.None)
         {
-            Graph.Add(offset, record.Event);
+            Graph.Add(offset, record.Event, loggedMs);
             return;
         }
 
@@ -103,13 +103,13 @@ internal sealed class PartitionBuffer : IDisposable
         }
     }
 
-    public void Add(long offset, in Decoded record, Headers? headers)
+    public void Add(long offset, in Decoded record, long loggedMs, Headers? headers)
     {
         NextInput = offset + 1;
         lock (_gate)
         {
             var first = _filling.Graph.IsEmpty;
-            _filling.Add(offset, record, headers);
+            _filling.Add(offset, record, loggedMs, headers);
             if (_filling.IsFull(_options.MaxBatchEvents))
                 Close();
             else if (!first)

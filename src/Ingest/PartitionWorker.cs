@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
+using StreamRec.Contracts;
 using StreamRec.GraphStore;
 
 namespace StreamRec.Ingest;
@@ -106,6 +107,8 @@ internal sealed class PartitionWorker : IAsyncDisposable
         Volatile.Write(ref _applied, graph.NextOffset);
         _stats.AddBatch(result.Applied, result.Duplicates);
         _stats.AddDeadLetters(graph.DeadLetters);
+        if (result.Refused > 0)
+            _stats.AddDeadLetters(new Dictionary<DeadLetterReason, long> { [DeadLetterReason.Erased] = result.Refused });
         Metrics.BatchEvents.Record(graph.Events.Count);
         Metrics.BatchSeconds.Record(Stopwatch.GetElapsedTime(started).TotalSeconds);
         _committed(new TopicPartitionOffset(Buffer.Partition, graph.NextOffset));

@@ -14,7 +14,7 @@ namespace StreamRec.IntegrationTests;
 /// <c>./streamrec test</c> or CI set them, else private ones started on the first use. Each test takes its own schema, key prefix and topics.
 /// A test class asks for it in its constructor: <c>public sealed class MyTests(Servers servers)</c>.
 /// </summary>
-public sealed class Servers : IAsyncLifetime
+public class Servers : IAsyncLifetime
 {
     /// <summary>Trait of tests that need a real Kafka: <c>[Trait(Servers.Needs, Servers.RealKafka)]</c> and <see cref="RequireRealKafka"/>.</summary>
     public const string Needs = "needs";
@@ -23,6 +23,7 @@ public sealed class Servers : IAsyncLifetime
 
     private readonly List<NpgsqlDataSource> _sources = [];
     private LocalServers? _local;
+    private readonly LocalServersOptions? _own;
     private int _count;
 
     /// <summary>Npgsql connection string of the shared database; take <see cref="NewSchemaAsync"/> for tables.</summary>
@@ -37,8 +38,28 @@ public sealed class Servers : IAsyncLifetime
     /// <summary>Whether <see cref="Kafka"/> is a real broker or librdkafka's in-process one.</summary>
     public bool KafkaIsReal { get; private set; }
 
+    public Servers()
+    {
+    }
+
+    /// <summary>Servers of the tests' own, whatever the environment names.</summary>
+    protected Servers(LocalServersOptions own) => _own = own;
+
+    /// <summary>Silence after which the broker takes a consumer's partitions away: as short as the broker allows.</summary>
+    public virtual TimeSpan SessionTimeout => TimeSpan.FromSeconds(6);
+
+    /// <summary>The private servers among them.</summary>
+    protected LocalServers Local => _local!;
+
     public async ValueTask InitializeAsync()
     {
+        if (_own is not null)
+        {
+            _local = await LocalServers.StartAsync(_own, CancellationToken.None);
+            (Postgres, Redis, Kafka, KafkaIsReal) = (_local.PostgresConnectionString, _local.RedisConnectionString, _local.KafkaBootstrap, _local.KafkaIsReal);
+            return;
+        }
+
         string? postgres = Environment.GetEnvironmentVariable("STREAMREC_TEST_PG");
         string? redis = Environment.GetEnvironmentVariable("STREAMREC_TEST_REDIS");
         string? kafka = Environment.GetEnvironmentVariable("STREAMREC_TEST_KAFKA");
@@ -103,6 +124,7 @@ public sealed class Servers : IAsyncLifetime
             await source.DisposeAsync();
         if (_local is not null)
             await _local.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     private static Dictionary<string, string> Config(TopicSpec topic)

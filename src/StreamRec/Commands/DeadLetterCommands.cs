@@ -13,13 +13,14 @@ internal static class DeadLetterCommands
     private static readonly Option<string?> Source = new("--topic") { Description = "Only from this source topic." };
     private static readonly Option<DateTimeOffset?> From = new("--from") { Description = "Only set aside at or after this time." };
     private static readonly Option<DateTimeOffset?> Until = new("--until") { Description = "Only set aside at or before this time." };
+    private static readonly Option<int?> MaxReplays = new("--max-replays") { Description = "Only those sent back at most this often before; 0 = never." };
     private static readonly Option<int> Limit = new("--limit") { Description = "At most this many.", DefaultValueFactory = _ => 50 };
 
     public static Command Create() => new("deadletters", "Input that could not be applied: look at it, mend the cause, replay it.") { List(), Show(), Replay() };
 
     private static Command List()
     {
-        var command = new Command("list", "Dead letters, oldest first.") { Reason, Source, From, Until, Limit, CommandContext.Json };
+        var command = new Command("list", "Dead letters, oldest first.") { Reason, Source, From, Until, MaxReplays, Limit, CommandContext.Json };
         command.SetAction(async (parsed, ct) =>
         {
             List<DeadLetter> letters = [];
@@ -43,7 +44,8 @@ internal static class DeadLetterCommands
     {
         var partition = new Argument<int>("partition") { Description = "Partition of the dead letter itself." };
         var offset = new Argument<long>("offset") { Description = "Offset of the dead letter itself." };
-        var command = new Command("show", "One dead letter with its bytes.") { partition, offset };
+        var output = new Option<FileInfo?>("--out") { Description = "Write the value's bytes, exactly as they came, to this file." };
+        var command = new Command("show", "One dead letter with its bytes.") { partition, offset, output };
         command.SetAction(async (parsed, ct) =>
         {
             var letter = await new DeadLetters(Options(parsed)).ShowAsync(parsed.GetValue(partition), parsed.GetValue(offset), ct);
@@ -52,7 +54,13 @@ internal static class DeadLetterCommands
             System.Console.WriteLine($"reason  {letter.Reason}{(letter.Detail is { } detail ? $": {detail}" : "")}");
             System.Console.WriteLine($"source  {letter.SourceTopic} [{letter.SourcePartition}] @ {letter.SourceOffset}, set aside {letter.Time:u}, replayed {letter.Replays} times");
             System.Console.WriteLine($"key     {Readable(letter.Key)}");
-            System.Console.WriteLine($"value   {Readable(letter.Value)}");
+            foreach (var (name, bytes) in letter.Headers)
+                System.Console.WriteLine($"header  {Readable(Encoding.UTF8.GetBytes(name))}: {Readable(bytes)}");
+            System.Console.WriteLine($"value   {(letter.TruncatedFrom is { } length ? $"(the first {letter.Value?.Length} of {length} bytes) " : "")}{Readable(letter.Value)}");
+            if (letter.Value is { } value && !System.Text.Unicode.Utf8.IsValid(value))
+                System.Console.WriteLine($"hex     {Convert.ToHexStringLower(value)}");
+            if (parsed.GetValue(output) is { } file)
+                await File.WriteAllBytesAsync(file.FullName, letter.Value ?? [], ct);
             return 0;
         });
         return command;
@@ -60,11 +68,13 @@ internal static class DeadLetterCommands
 
     private static Command Replay()
     {
-        var command = new Command("replay", "Send the original bytes back to their topics. What is still bad comes back with a counter.") { Reason, Source, From, Until };
+        var command = new Command("replay", "Send the original bytes back to their topics. What is still bad comes back with a counter.") { Reason, Source, From, Until, MaxReplays };
         command.SetAction(async (parsed, ct) =>
         {
-            var sent = await new DeadLetters(Options(parsed)).ReplayAsync(Filter(parsed), ct);
+            var (sent, truncated) = await new DeadLetters(Options(parsed)).ReplayAsync(Filter(parsed), ct);
             System.Console.WriteLine($"{sent.ToString("N0", CultureInfo.InvariantCulture)} dead letters sent back");
+            if (truncated > 0)
+                System.Console.WriteLine($"{truncated.ToString("N0", CultureInfo.InvariantCulture)} left out: only their start was kept, they were larger than ingest.maxDeadLetterBytes");
             return 0;
         });
         return command;
@@ -84,6 +94,7 @@ internal static class DeadLetterCommands
         SourceTopic = parsed.GetValue(Source),
         From = parsed.GetValue(From),
         Until = parsed.GetValue(Until),
+        MaxReplays = parsed.GetValue(MaxReplays),
     };
 
     private static Table TableOf(IEnumerable<DeadLetter> letters)

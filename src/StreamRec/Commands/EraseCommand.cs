@@ -36,7 +36,7 @@ internal static class EraseCommand
     {
         var bootstrap = settings.Kafka.BootstrapServers
             ?? throw new SettingsException("kafka.bootstrapServers is not set: Postgres and Redis are erased, but the tombstone on users.v1 could not be sent");
-        using var producer = new ProducerBuilder<string, byte[]?>(new ProducerConfig { BootstrapServers = bootstrap }).Build();
+        using var producer = new ProducerBuilder<string, byte[]?>(new ProducerConfig { BootstrapServers = bootstrap }).SetLogHandler((_, _) => { }).Build();
         await producer.ProduceAsync(settings.Topics.Users, new Message<string, byte[]?> { Key = user, Value = null }, ct);
     }
 }

@@ -42,8 +42,8 @@ internal static class RecommendCommand
             BootstrapServers = bootstrap,
             GroupId = $"streamrec-cli-{request.RequestId}",
             EnableAutoCommit = false,
-        }).Build();
-        using var producer = new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = bootstrap }).Build();
+        }).SetLogHandler((_, _) => { }).Build();
+        using var producer = new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = bootstrap }).SetLogHandler((_, _) => { }).Build();
 
         // The answer lands where the request's key hashes to; reading every partition from its end needs no such knowledge.
         var partitions = topics.All.Single(t => t.Name == topics.Recommendations).Partitions;

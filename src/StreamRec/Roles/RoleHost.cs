@@ -38,12 +38,13 @@ public sealed class RoleHost : IAsyncDisposable
     private readonly PrometheusMetrics _metrics;
     private readonly ModelAnnouncer? _announcer;
 
-    private RoleHost(Settings settings, RoleSet roles, Connections connections, WebApplication app, PrometheusMetrics metrics, ILoggerFactory loggers)
+    private RoleHost(
+        Settings settings, RoleSet roles, Connections connections, WebApplication app, PrometheusMetrics metrics, ReplayFrom? from, ILoggerFactory loggers)
     {
         (Settings, Roles, _connections, _app, _metrics) = (settings, roles, connections, app, metrics);
         var bus = app.Services.GetRequiredService<IBus>();
         if (roles.HasFlag(RoleSet.Ingest))
-            Ingest = new IngestWorker(settings.Ingest, connections.Graph, connections.Redis, EventTypes.Default, loggers);
+            Ingest = new IngestWorker(settings.Ingest, connections.Graph, connections.Redis, EventTypes.Default, loggers, from);
         if (roles.HasFlag(RoleSet.Scorer))
             Scorer = new ScorerWorker(settings.Scorer, connections.Graph, connections.Redis, connections.Registry, EventTypes.Default, loggers);
         if (roles.HasFlag(RoleSet.Trainer))
@@ -77,9 +78,16 @@ public sealed class RoleHost : IAsyncDisposable
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     /// <summary>Starts the roles.</summary>
+    /// <param name="settings">Addresses and options.</param>
+    /// <param name="roles">Which.</param>
+    /// <param name="loggers">Where they log.</param>
+    /// <param name="ct">Cancels the start.</param>
+    /// <param name="from">Where ingest begins in a fresh schema; the start of the log where null. It then has a consumer group of its own, so that a running ingest keeps its partitions.</param>
     /// <exception cref="SettingsException">An address is missing or does not answer.</exception>
-    public static async Task<RoleHost> StartAsync(Settings settings, RoleSet roles, ILoggerFactory loggers, CancellationToken ct)
+    public static async Task<RoleHost> StartAsync(Settings settings, RoleSet roles, ILoggerFactory loggers, CancellationToken ct, ReplayFrom? from = null)
     {
+        if (from is not null)
+            settings = settings with { Ingest = settings.Ingest with { GroupId = settings.Ingest.GroupId + "-replay" } };
         settings = settings.Resolved();
         if (settings.Kafka.BootstrapServers is null && roles != RoleSet.Console && roles != RoleSet.Trainer)
             throw new SettingsException("kafka.bootstrapServers is not set, STREAMREC_KAFKA_BOOTSTRAP is not set, and no servers of 'streamrec up' are running");
@@ -95,7 +103,7 @@ public sealed class RoleHost : IAsyncDisposable
         builder.Services.AddSingleton(_ => host!.Handlers());
         builder.Services.AddControlBus(settings.Control.RabbitMq);
         var app = builder.Build();
-        host = new RoleHost(settings, roles, connections, app, metrics, loggers);
+        host = new RoleHost(settings, roles, connections, app, metrics, from, loggers);
         try
         {
             await host.RunAsync(loggers.CreateLogger<RoleHost>(), ct);

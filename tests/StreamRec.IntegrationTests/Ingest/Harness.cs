@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using StackExchange.Redis;
@@ -21,18 +22,22 @@ internal sealed class Harness : IAsyncDisposable
 
     private Harness(Servers servers, NpgsqlDataSource source, Topics topics, IConnectionMultiplexer redis, string prefix, string group)
     {
-        (Source, Topics, Multiplexer, Prefix) = (source, topics, redis, prefix);
+        (Source, Topics, Multiplexer, Prefix, Servers) = (source, topics, redis, prefix, servers);
         Graph = new PostgresGraph(source);
         Redis = new RedisGraph(redis, prefix);
         Options = new IngestOptions
         {
-            BootstrapServers = servers.Kafka, Topics = topics, GroupId = group, MaxBatchAge = TimeSpan.FromMilliseconds(20), SessionTimeout = TimeSpan.FromSeconds(6),
+            BootstrapServers = servers.Kafka, Topics = topics, GroupId = group, MaxBatchAge = TimeSpan.FromMilliseconds(20), SessionTimeout = servers.SessionTimeout,
         };
-        _producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = servers.Kafka, LingerMs = 5 }).Build();
+        _producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
+        {
+            BootstrapServers = servers.Kafka, LingerMs = 5, EnableIdempotence = true, MessageMaxBytes = 20_000_000,
+        }).SetLogHandler((_, _) => { }).Build();
     }
 
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
+    public Servers Servers { get; }
     public NpgsqlDataSource Source { get; }
     public PostgresGraph Graph { get; }
     public RedisGraph Redis { get; }
@@ -41,14 +46,31 @@ internal sealed class Harness : IAsyncDisposable
     public Topics Topics { get; }
     public IngestOptions Options { get; init; }
 
-    public static async Task<Harness> StartAsync(Servers servers, [System.Runtime.CompilerServices.CallerMemberName] string test = "")
+    public static Task<Harness> StartAsync(Servers servers, [System.Runtime.CompilerServices.CallerMemberName] string test = "") =>
+        StartAsync(servers, Task.FromResult, test);
+
+    /// <param name="servers">The servers.</param>
+    /// <param name="place">Decides where the new schema's tables go.</param>
+    /// <param name="test">The caller.</param>
+    public static async Task<Harness> StartAsync(
+        Servers servers, Func<NpgsqlDataSource, Task<NpgsqlDataSource>> place, [System.Runtime.CompilerServices.CallerMemberName] string test = "")
     {
-        var source = await servers.NewSchemaAsync(test, Stop);
+        var source = await place(await servers.NewSchemaAsync(test, Stop));
         var harness = new Harness(
             servers, source, await servers.NewTopicsAsync(test, Stop), await ConnectionMultiplexer.ConnectAsync(servers.Redis + ",abortConnect=false,allowAdmin=true"),
             servers.NewRedisPrefix(test), servers.NewGroup(test));
         await harness.Graph.MigrateAsync(Stop);
         return harness;
+    }
+
+    /// <summary>The same log with nothing consumed: another schema, prefix and group.</summary>
+    public async Task<Harness> FreshSchemaAsync([System.Runtime.CompilerServices.CallerMemberName] string test = "")
+    {
+        var fresh = new Harness(
+            Servers, await Servers.NewSchemaAsync(test, Stop), Topics, await ConnectionMultiplexer.ConnectAsync(Servers.Redis + ",abortConnect=false,allowAdmin=true"),
+            Servers.NewRedisPrefix(test), Servers.NewGroup(test));
+        await fresh.Graph.MigrateAsync(Stop);
+        return fresh;
     }
 
     /// <summary>A new process' worth of ingest: its own caches and consumer.</summary>
@@ -84,17 +106,32 @@ internal sealed class Harness : IAsyncDisposable
     public async Task<Interaction[]> ProduceEventsAsync(int count, int seed = 1, int users = 200)
     {
         var events = TestEvents.Many(count, seed, users);
+        await ProduceAsync(events, seed, Enumerable.Range(0, count));
+        return events;
+    }
+
+    /// <summary>Produces events in a given order, any of them more than once where the order says so.</summary>
+    public async Task ProduceAsync(Interaction[] events, int seed, IEnumerable<int> order)
+    {
         using var writer = new InteractionWriter();
         var pending = new List<Task>();
-        for (var i = 0; i < count; i++)
+        foreach (var i in order)
         {
             var (buffer, e) = (new ArrayBufferWriter<byte>(), events[i]);
-            writer.Write(buffer, string.Create(CultureInfo.InvariantCulture, $"event-{seed}-{i}"), e.UserId, e.ItemId, EventTypes.Default.Find(e.Type)!.Name, e.Value, e.TimeMs);
+            writer.Write(buffer, TestEvents.EventId(seed, i), e.UserId, e.ItemId, EventTypes.Default.Find(e.Type)!.Name, e.Value, e.TimeMs);
             pending.Add(ProduceAsync(Topics.Interactions, e.UserId, buffer.WrittenSpan.ToArray()));
         }
 
         await Task.WhenAll(pending);
-        return events;
+    }
+
+    /// <summary>Lets the interactions topic take larger messages than the broker's 1 MB.</summary>
+    public async Task AllowLargeMessagesAsync(int bytes)
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Options.BootstrapServers }).SetLogHandler((_, _) => { }).Build();
+        var topic = new ConfigResource { Type = ResourceType.Topic, Name = Topics.Interactions };
+        var entry = new ConfigEntry { Name = "max.message.bytes", Value = bytes.ToString(CultureInfo.InvariantCulture), IncrementalOperation = AlterConfigOpType.Set };
+        await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>> { [topic] = [entry] });
     }
 
     /// <summary>Records of the interactions topic that are dealt with, over all workers and restarts.</summary>
@@ -108,23 +145,68 @@ internal sealed class Harness : IAsyncDisposable
     {
         foreach (var (run, _) in _running.Where(r => r.Run.IsFaulted))
             await run;
-        return await DoneAsync() >= count;
+        try
+        {
+            return await DoneAsync() >= count;
+        }
+        catch (NpgsqlException e) when (PostgresGraph.IsOutage(e))
+        {
+            return false; // a test that takes Postgres away asks meanwhile
+        }
     });
 
     public Task UntilRedisFollowsAsync() => UntilAsync("every watermark stands where Postgres does", async () =>
     {
         var offsets = await Graph.NextOffsetsAsync(Topics.Interactions, Stop);
-        var applied = await Task.WhenAll(offsets.Select(async o => await Redis.AppliedAsync(o.Key) == o.Value));
-        return applied.All(a => a);
+        try
+        {
+            var applied = await Task.WhenAll(offsets.Select(async o => await Redis.AppliedAsync(o.Key) == o.Value));
+            return applied.All(a => a);
+        }
+        catch (Exception e) when (RedisGraph.IsOutage(e))
+        {
+            return false; // the client has not noticed yet that Redis is back
+        }
     });
 
     public static async Task UntilAsync(string what, Func<Task<bool>> holds)
     {
         for (var clock = Stopwatch.StartNew(); !await holds();)
         {
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), $"not within 60 s: {what}");
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(90), $"not within 90 s: {what}");
             await Task.Delay(20, Stop);
         }
+    }
+
+    /// <summary>
+    /// What every fault test ends on: the graph is the one computed straight from the input, each record is counted once, the edges are
+    /// the fold of the interactions, and Redis shows what a rebuild from Postgres shows.
+    /// </summary>
+    public async Task AssertExactlyOnceAsync(IReadOnlyList<Interaction> events, long duplicates = 0)
+    {
+        Assert.Equal(GraphDigest.Of(events).ToString(), await Graph.DigestAsync(Stop));
+        var progress = await Graph.ProgressAsync(Topics.Interactions, Stop);
+        Assert.Equal((events.Count, duplicates, 0L), (progress.Sum(p => p.Applied), progress.Sum(p => p.Duplicates), progress.Sum(p => p.Lost)));
+        Assert.Equal(0L, await DifferentEdgesAsync());
+        await UntilRedisFollowsAsync();
+        var live = await DumpRedisAsync();
+        Assert.NotEmpty(live);
+        await Redis.RebuildAsync(Graph, Topics.Interactions, cancellation: Stop);
+        Assert.Equal(live, await DumpRedisAsync());
+    }
+
+    private async Task<long> DifferentEdgesAsync()
+    {
+        const string fold = """
+            select user_key, item_key, sum(w.weight)::bigint, min(time_ms), max(time_ms), count(*)::int, (max(time_ms * 32 + type) % 32)::smallint
+              from interactions join unnest($1, $2) as w (type, weight) using (type) group by user_key, item_key
+            """;
+        const string stored = "select user_key, item_key, weight, first_ms, last_ms, count, last_type from edges";
+        await using var query = Source.CreateCommand(
+            $"select (select count(*) from ({fold} except {stored}) a) + (select count(*) from ({stored} except {fold}) b)");
+        query.Parameters.Add(new() { Value = EventTypes.Default.All.Select(t => (short)t.Code).ToArray() });
+        query.Parameters.Add(new() { Value = EventTypes.Default.All.Select(t => (int)Math.Round(t.Weight * 1000.0)).ToArray() });
+        return (long)(await query.ExecuteScalarAsync(Stop))!;
     }
 
     /// <summary>Everything under this test's Redis prefix, as text, in order.</summary>

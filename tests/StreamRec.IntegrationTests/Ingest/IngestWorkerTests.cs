@@ -176,7 +176,7 @@ public sealed class IngestWorkerTests(Servers servers)
         await h.StopWorkersAsync();
 
         var letters = new DeadLetters(h.Options);
-        Assert.Equal(2, await letters.ReplayAsync(new DeadLetterFilter { MaxReplays = 0 }, Stop));
+        Assert.Equal((2L, 0L), await letters.ReplayAsync(new DeadLetterFilter { MaxReplays = 0 }, Stop));
         var wishes = new EventTypes([.. EventTypes.Default.All, new EventType(9, "wish", 0.5f)]);
         var fixedWorker = new IngestWorker(h.Options, h.Graph, h.Redis, wishes, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Stop);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StreamRec.Contracts;
 using StreamRec.GraphStore;
 
@@ -14,9 +15,11 @@ internal static class TestEvents
         var random = new Random(seed);
         var types = EventTypes.Default.All;
         return [.. Enumerable.Range(0, count).Select(i => new Interaction(
-            EventIds.Hash($"event-{seed}-{i}"), $"u{random.Next(users)}", $"i{random.Next(items)}", types[random.Next(types.Length)].Code,
+            EventIds.Hash(EventId(seed, i)), $"u{random.Next(users)}", $"i{random.Next(items)}", types[random.Next(types.Length)].Code,
             random.Next(3) == 0 ? float.NaN : random.Next(1, 6), Start + random.NextInt64(40L * 24 * 3600 * 1000)))];
     }
+
+    public static string EventId(int seed, int index) => string.Create(CultureInfo.InvariantCulture, $"event-{seed}-{index}");
 
     public static InteractionBatch Batch(long expected, IEnumerable<Interaction> events, int partition = 0, string topic = Topic)
     {
