@@ -12,7 +12,7 @@ public sealed record Topics
     /// <summary>Key item_id, value <see cref="ItemRecord"/>; a tombstone withdraws the item. 4 partitions; compact.</summary>
     public const string ItemsName = "items.v1";
 
-    /// <summary>Key user_id, value <see cref="UserRecord"/>; a tombstone erases the person. 4 partitions; compact.</summary>
+    /// <summary>Key user_id, value <see cref="UserRecord"/>; a tombstone erases the person. 4 partitions; compact, tombstones kept 8 d: longer than interactions, so that a replay knows who is gone.</summary>
     public const string UsersName = "users.v1";
 
     /// <summary>Key user_id, value <see cref="RecommendationRequest"/>. Co-partitioned with interactions (8); delete, 1 d.</summary>
@@ -43,7 +43,7 @@ public sealed record Topics
     [
         new(Interactions, 8, "delete", TimeSpan.FromDays(7)),
         new(Items, 4, "compact", null),
-        new(Users, 4, "compact", null),
+        new(Users, 4, "compact", null) { TombstoneRetention = TimeSpan.FromDays(8) },
         new(Requests, 8, "delete", TimeSpan.FromDays(1)),
         new(Recommendations, 8, "compact,delete", TimeSpan.FromDays(7)),
         new(Models, 1, "compact", null),
@@ -56,4 +56,24 @@ public sealed record Topics
 /// <param name="Partitions">Partition count; interactions and requests must agree (co-partitioned by user).</param>
 /// <param name="CleanupPolicy">Kafka's <c>cleanup.policy</c>.</param>
 /// <param name="Retention">Kafka's <c>retention.ms</c>; null where compaction alone decides.</param>
-public sealed record TopicSpec(string Name, int Partitions, string CleanupPolicy, TimeSpan? Retention);
+public sealed record TopicSpec(string Name, int Partitions, string CleanupPolicy, TimeSpan? Retention)
+{
+    /// <summary>Kafka's <c>delete.retention.ms</c>; null leaves the broker's default, a day.</summary>
+    public TimeSpan? TombstoneRetention { get; init; }
+
+    /// <summary>The settings a topic is created with, by Kafka's names.</summary>
+    public IReadOnlyDictionary<string, string> Config
+    {
+        get
+        {
+            var config = new Dictionary<string, string>(StringComparer.Ordinal) { ["cleanup.policy"] = CleanupPolicy };
+            if (Retention is { } retention)
+                config["retention.ms"] = Milliseconds(retention);
+            if (TombstoneRetention is { } tombstones)
+                config["delete.retention.ms"] = Milliseconds(tombstones);
+            return config;
+        }
+    }
+
+    private static string Milliseconds(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+}

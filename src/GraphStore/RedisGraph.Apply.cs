@@ -29,6 +29,13 @@ public sealed partial class RedisGraph
         return applied
         """;
 
+    // KEYS: a history. ARGV: the version it had when it was read, its new content.
+    private const string ReplaceScript = """
+        if redis.call('GETRANGE', KEYS[1], 0, 3) ~= ARGV[1] then return 0 end
+        redis.call('SET', KEYS[1], ARGV[2])
+        return 1
+        """;
+
     /// <summary>
     /// Applies a stretch of one partition that Postgres has committed. Idempotent: a stretch applied before changes nothing.
     /// Cost: two commands per person and one per batch, pipelined.
@@ -53,26 +60,43 @@ public sealed partial class RedisGraph
     /// <summary>Offset up to which a partition is in Redis; 0 where nothing is.</summary>
     public async Task<long> AppliedAsync(int partition) => (long?)await Database.HashGetAsync(State(partition), "applied") ?? 0;
 
-    /// <summary>Plain commands: a script would do both in one, and cost Redis several times as much for the usual one or two events.</summary>
+    /// <summary>
+    /// Reads, merges and writes each person's history; a write that finds another content than was read is done again, so two writers
+    /// (an owner and one that does not know yet that it no longer is) cannot overwrite each other.
+    /// </summary>
     private async Task WriteHistoriesAsync(IDatabase database, IReadOnlyList<LoggedInteraction> rows)
     {
-        var byUser = new Dictionary<string, List<object>>(StringComparer.Ordinal);
+        var byUser = new Dictionary<string, List<RecentEvent>>(StringComparer.Ordinal);
         foreach (var row in rows)
         {
-            if (!byUser.TryGetValue(row.Event.UserId, out var arguments))
-                byUser[row.Event.UserId] = arguments = [History(row.Event.UserId), "GT"]; // a member seen at two times keeps the later one
-            arguments.Add(row.Event.TimeMs);
-            arguments.Add(Member(row.Event));
+            if (!byUser.TryGetValue(row.Event.UserId, out var events))
+                byUser[row.Event.UserId] = events = [];
+            events.Add(new RecentEvent(row.Event.ItemId, row.Event.Type, row.Event.Value, row.Event.TimeMs));
         }
 
-        var writes = new List<Task>(byUser.Count * 2);
-        foreach (var arguments in byUser.Values)
+        var left = byUser.Select(u => (Key: History(u.Key), Events: u.Value)).ToList();
+        while (left.Count > 0)
         {
-            writes.Add(database.ExecuteAsync("ZADD", [.. arguments]));
-            writes.Add(database.SortedSetRemoveRangeByRankAsync((RedisKey)arguments[0], 0, -1 - _options.HistoryLimit));
-        }
+            var reads = left.ConvertAll(u => database.StringGetAsync(u.Key));
+            var writes = new List<Task<RedisResult>>(left.Count);
+            var written = new List<(RedisKey Key, List<RecentEvent> Events)>(left.Count);
+            for (var i = 0; i < left.Count; i++)
+            {
+                var before = (byte[]?)await reads[i] ?? [];
+                var after = PackedHistory.Merge(before, left[i].Events, _options.HistoryLimit);
+                if (after.AsSpan().SequenceEqual(before))
+                    continue; // delivered before
+                written.Add(left[i]);
+                writes.Add(database.ScriptEvaluateAsync(ReplaceScript, [left[i].Key], [before[..Math.Min(before.Length, PackedHistory.VersionBytes)], after]));
+            }
 
-        await Task.WhenAll(writes);
+            left.Clear();
+            for (var i = 0; i < writes.Count; i++)
+            {
+                if ((long)await writes[i] == 0)
+                    left.Add(written[i]);
+            }
+        }
     }
 
     private RedisValue[] TrendArguments(int partition, long expected, long next, IReadOnlyList<LoggedInteraction> rows)
@@ -96,17 +120,5 @@ public sealed partial class RedisGraph
         }
 
         return arguments;
-    }
-
-    /// <summary>Item, a control character (which no id contains), the type's code as one character, the value.</summary>
-    private static string Member(in Interaction e) => float.IsNaN(e.Value)
-        ? string.Create(CultureInfo.InvariantCulture, $"{e.ItemId}\u0001{(char)('@' + e.Type)}")
-        : string.Create(CultureInfo.InvariantCulture, $"{e.ItemId}\u0001{(char)('@' + e.Type)}{e.Value:R}");
-
-    private static RecentEvent Parse(string member, double score)
-    {
-        var at = member.LastIndexOf('\u0001');
-        var value = at + 2 < member.Length ? float.Parse(member.AsSpan(at + 2), NumberStyles.Float, CultureInfo.InvariantCulture) : float.NaN;
-        return new RecentEvent(member[..at], (byte)(member[at + 1] - '@'), value, (long)score);
     }
 }

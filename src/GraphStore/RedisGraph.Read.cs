@@ -7,8 +7,8 @@ public sealed partial class RedisGraph
     /// <summary>A person's newest events, newest first; repeats of one (item, type, value) show once, at their latest time. One command.</summary>
     public async Task<IReadOnlyList<RecentEvent>> RecentAsync(string userId, int count = 50)
     {
-        var entries = await Database.SortedSetRangeByRankWithScoresAsync(History(userId), 0, count - 1, Order.Descending);
-        return System.Array.ConvertAll(entries, e => Parse(e.Element!, e.Score));
+        var packed = (byte[]?)await Database.StringGetAsync(History(userId));
+        return PackedHistory.Read(packed, count);
     }
 
     /// <summary>The items of a person's newest <see cref="RedisGraphOptions.HistoryLimit"/> events. One command.</summary>

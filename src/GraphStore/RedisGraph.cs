@@ -7,7 +7,7 @@ namespace StreamRec.GraphStore;
 /// <summary>Limits of the shared hot view.</summary>
 public sealed record RedisGraphOptions
 {
-    /// <summary>Newest events kept per person: recent history and seen set. Default 100; above 128 Redis leaves its compact encoding and needs several times the memory.</summary>
+    /// <summary>Newest events kept per person: recent history and seen set. Default 100; each takes about 12 bytes of Redis' memory.</summary>
     public int HistoryLimit { get; init; } = 100;
 
     /// <summary>Width of a trending bucket in event time. Default 1 hour.</summary>
@@ -31,7 +31,7 @@ public sealed record RedisGraphOptions
 /// Keys, and what shares a slot of a Redis Cluster (the part in braces):
 /// <c>history:{user}</c> and <c>latest:{user}</c>: a person's own slot. <c>{pN}:state</c> and <c>{pN}:trend:bucket</c>: one slot per
 /// log partition. The watermark <c>applied</c> in the state stays correct across slots by order: histories are written first and
-/// are idempotent (a member is the event itself, its score its time), then one script adds to the trending buckets and moves the
+/// are idempotent (see <see cref="PackedHistory"/>), then one script adds to the trending buckets and moves the
 /// watermark, only if it stands where the batch begins. A crash in between repeats the idempotent part; trending is counted once.
 /// Files by verb: Apply, Read, Rebuild. Written to what StackExchange.Redis 1.2.6 and 3.x have in common.
 /// </remarks>

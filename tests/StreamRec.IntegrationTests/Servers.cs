@@ -112,7 +112,7 @@ public class Servers : IAsyncLifetime
     /// <summary>Creates topics; names should start with a prefix of the test's own.</summary>
     public Task CreateTopicsAsync(IEnumerable<TopicSpec> topics, CancellationToken ct = default)
     {
-        LocalTopic[] wanted = [.. topics.Select(t => new LocalTopic(t.Name, t.Partitions, Config(t)))];
+        LocalTopic[] wanted = [.. topics.Select(t => new LocalTopic(t.Name, t.Partitions, t.Config))];
         return _local is not null && !KafkaIsReal
             ? _local.CreateTopicsAsync(wanted, ct)
             : KafkaTopics.EnsureAsync(Kafka, wanted, ct);
@@ -125,14 +125,6 @@ public class Servers : IAsyncLifetime
         if (_local is not null)
             await _local.DisposeAsync();
         GC.SuppressFinalize(this);
-    }
-
-    private static Dictionary<string, string> Config(TopicSpec topic)
-    {
-        var config = new Dictionary<string, string> { ["cleanup.policy"] = topic.CleanupPolicy };
-        if (topic.Retention is { } retention)
-            config["retention.ms"] = ((long)retention.TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return config;
     }
 
     // The process id keeps assemblies apart that run against the same servers.

@@ -11,7 +11,10 @@ internal static class BenchReport
     public static Task WriteAsync(string file, IReadOnlyList<BenchResult> results, CancellationToken ct)
     {
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30);
-        var machine = $"{Environment.ProcessorCount} cores, {memory} GiB, {System.Runtime.InteropServices.RuntimeInformation.OSDescription}";
+        var machine = $"{Environment.ProcessorCount} cores, {memory} GiB, {System.Runtime.InteropServices.RuntimeInformation.OSDescription}{Load()}";
         return File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { machine, results }, Indented), ct);
     }
+
+    /// <summary>Other work on the machine makes every number smaller, so it is told beside them.</summary>
+    private static string Load() => File.Exists("/proc/loadavg") ? ", load " + File.ReadAllText("/proc/loadavg").Split(' ')[0] : "";
 }

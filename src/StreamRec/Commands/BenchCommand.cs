@@ -1,43 +1,53 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Spectre.Console;
 using StreamRec.Bench;
 
 namespace StreamRec.Commands;
 
-/// <summary><c>bench graph|text|all</c>: numbers beside their physical limit, measured in the same run.</summary>
+/// <summary><c>bench graph|ingest|text|all</c>: numbers beside their physical limit, measured in the same run.</summary>
 internal static class BenchCommand
 {
+    private static readonly Option<FileInfo?> Report = new("--report") { Description = "Also write the results as JSON." };
+    private static readonly Option<int> Events = new("--events") { Description = "With ingest: events of the largest round.", DefaultValueFactory = _ => 2_000_000 };
+    private static readonly Option<int> Edges = new("--edges") { Description = "With ingest: interactions a live graph is started from; 0 leaves that out.", DefaultValueFactory = _ => 10_000_000 };
+    private static readonly Option<string?> Peer = new("--peer") { Description = "With text: a shell command that does the same work and prints {\"tokens_per_s\": …}; run in turn with ours." };
+
     public static Command Create()
     {
         var what = new Argument<string>("what") { Description = "What to measure.", DefaultValueFactory = _ => "all" };
-        what.AcceptOnlyFromAmong("graph", "text", "all");
-        var report = new Option<FileInfo?>("--report") { Description = "Also write the results as JSON." };
-        var peer = new Option<string?>("--peer") { Description = "With text: a shell command that does the same work and prints {\"tokens_per_s\": …}; run in turn with ours." };
-        var command = new Command("bench", "Measure parts of the system beside what the machine can do.") { what, report, peer };
+        what.AcceptOnlyFromAmong("graph", "ingest", "text", "all");
+        var command = new Command("bench", "Measure parts of the system beside what the machine can do.") { what, Report, Events, Edges, Peer };
         command.SetAction(async (parsed, ct) =>
         {
-            var settings = CommandContext.Settings(parsed);
-            var chosen = parsed.GetValue(what)!;
-            var results = new List<BenchResult>();
-            await AnsiConsole.Status().StartAsync("measuring", status => Task.Run(
-                () =>
-                {
-                    void Say(string step) => status.Status(Markup.Escape(step));
-                    if (chosen is "graph" or "all")
-                        results.AddRange(new GraphBench(Say).Run(ct));
-                    if (chosen is "text" or "all")
-                        results.AddRange(new TextBench(Say, parsed.GetValue(peer)).Run(settings.Trainer.Threads, ct));
-                }, ct));
+            List<BenchResult> results = [];
+            await AnsiConsole.Status().StartAsync("measuring", async status =>
+            {
+                await foreach (var part in MeasureAsync(parsed, parsed.GetValue(what)!, step => status.Status(Markup.Escape(step)), ct))
+                    results.AddRange(part);
+            });
             var table = new Table().AddColumns("name", "value", "unit", "limit", "ratio", "how");
             foreach (var r in results)
                 table.AddRow(r.Name, Number(r.Value), r.Unit, r.LimitValue is { } limit ? Number(limit) : "–", r.Ratio is { } ratio ? Number(ratio) : "–", Markup.Escape(r.How));
             AnsiConsole.Write(table);
-            if (parsed.GetValue(report) is { } file)
+            if (parsed.GetValue(Report) is { } file)
                 await BenchReport.WriteAsync(file.FullName, results, ct);
             return 0;
         });
         return command;
+    }
+
+    private static async IAsyncEnumerable<IReadOnlyList<BenchResult>> MeasureAsync(
+        ParseResult parsed, string what, Action<string> say, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var threads = CommandContext.Settings(parsed).Trainer.Threads;
+        if (what is "graph" or "all")
+            yield return await Task.Run(() => new GraphBench(say).Run(ct), ct);
+        if (what is "ingest" or "all")
+            yield return await Task.Run(() => new IngestBench(say).RunAsync(parsed.GetValue(Events), parsed.GetValue(Edges), ct), ct);
+        if (what is "text" or "all")
+            yield return await Task.Run(() => new TextBench(say, parsed.GetValue(Peer)).Run(threads, ct), ct);
     }
 
     private static string Number(double value) => value.ToString(value >= 1000 ? "N0" : "0.###", CultureInfo.InvariantCulture);

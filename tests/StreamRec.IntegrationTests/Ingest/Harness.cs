@@ -125,13 +125,13 @@ internal sealed class Harness : IAsyncDisposable
         await Task.WhenAll(pending);
     }
 
-    /// <summary>Lets the interactions topic take larger messages than the broker's 1 MB.</summary>
-    public async Task AllowLargeMessagesAsync(int bytes)
+    /// <summary>Changes a topic's settings on the broker.</summary>
+    public async Task ConfigureAsync(string topicName, params (string Name, string Value)[] settings)
     {
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Options.BootstrapServers }).SetLogHandler((_, _) => { }).Build();
-        var topic = new ConfigResource { Type = ResourceType.Topic, Name = Topics.Interactions };
-        var entry = new ConfigEntry { Name = "max.message.bytes", Value = bytes.ToString(CultureInfo.InvariantCulture), IncrementalOperation = AlterConfigOpType.Set };
-        await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>> { [topic] = [entry] });
+        var topic = new ConfigResource { Type = ResourceType.Topic, Name = topicName };
+        var entries = settings.Select(s => new ConfigEntry { Name = s.Name, Value = s.Value, IncrementalOperation = AlterConfigOpType.Set }).ToList();
+        await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>> { [topic] = entries });
     }
 
     /// <summary>Records of the interactions topic that are dealt with, over all workers and restarts.</summary>
@@ -223,7 +223,7 @@ internal sealed class Harness : IAsyncDisposable
                     RedisType.SortedSet => string.Join(' ', (await database.SortedSetRangeByRankWithScoresAsync(key)).Select(e => $"{e.Element}={e.Score:R}")),
                     RedisType.Hash => string.Join(' ', (await database.HashGetAllAsync(key)).Select(e => $"{e.Name}={e.Value}").Order(StringComparer.Ordinal)),
                     RedisType.Set => string.Join(' ', (await database.SetMembersAsync(key)).Select(m => m.ToString()).Order(StringComparer.Ordinal)),
-                    _ => (await database.StringGetAsync(key)).ToString(),
+                    _ => Encoding.Latin1.GetString((byte[])(await database.StringGetAsync(key))!), // histories are bytes
                 };
                 lines.Add($"{key} {content}");
             }
