@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
@@ -106,6 +107,14 @@ public sealed partial class PostgresGraph
         while (await reader.ReadAsync(cancellation))
             events.Add(new(reader.GetString(0), (byte)reader.GetInt16(1), await reader.IsDBNullAsync(2, cancellation) ? float.NaN : reader.GetFloat(2), reader.GetInt64(3)));
         return events;
+    }
+
+    /// <summary>What users.v1 said about a person; empty when nothing. One index look-up.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> UserAttributesAsync(string userId, CancellationToken cancellation = default)
+    {
+        await using var command = _dataSource.CreateCommand("select attributes from users where user_id = $1 and attributes is not null");
+        command.Parameters.Add(Text(userId));
+        return await command.ExecuteScalarAsync(cancellation) is string json ? JsonSerializer.Deserialize(json, AttributesJson.Default.DictionaryStringString) ?? [] : [];
     }
 
     /// <summary>The catalogue entry of one item, or null. One index look-up.</summary>

@@ -57,6 +57,9 @@ public sealed class RankingModel
 
     public Blend Blend => _blend;
 
+    /// <summary>The graph channel, for explanations; null where the model has none.</summary>
+    public GnnChannel? Graph => _channels.OfType<GnnChannel>().FirstOrDefault();
+
     public bool TryGetItem(string itemId, out int index) => _index.TryGetValue(itemId, out index);
 
     /// <summary>Loads and verifies an artifact directory.</summary>

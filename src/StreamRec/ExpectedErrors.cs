@@ -1,5 +1,6 @@
 using StreamRec.Local;
 using StreamRec.Sources;
+using StreamRec.Trainer;
 using StreamRec.Trainer.Text;
 
 namespace StreamRec;
@@ -7,5 +8,5 @@ namespace StreamRec;
 /// <summary>Errors a user can mend, told in one line; everything else keeps its stack trace because it is ours to mend.</summary>
 internal static class ExpectedErrors
 {
-    public static bool IsExpected(Exception e) => e is SettingsException or SourceException or LocalServerException or HubException or InvalidDataException or FileNotFoundException;
+    public static bool IsExpected(Exception e) => e is SettingsException or SourceException or LocalServerException or HubException or NotEnoughDataException or InvalidDataException or FileNotFoundException;
 }

@@ -156,7 +156,8 @@ public sealed class GraphRecommender : IDisposable
         _copyGate?.Dispose();
     }
 
-    private static string UserName(string name) =>
+    /// <summary>Name in the artifact of a parameter of the user encoder.</summary>
+    internal static string UserName(string name) =>
         Tables.FirstOrDefault(t => name == t + ".weight") is { } table ? UserPrefix + table : UserPrefix + name;
 
     private static (long[] Shape, float[] Data) Read(Tensor tensor)

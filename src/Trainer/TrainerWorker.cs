@@ -5,6 +5,7 @@ using StreamRec.Contracts.Control;
 using StreamRec.GraphStore;
 using StreamRec.Model;
 using StreamRec.Trainer.Data;
+using StreamRec.Trainer.External;
 
 namespace StreamRec.Trainer;
 
@@ -66,6 +67,24 @@ public sealed class TrainerWorker
             },
             ct, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         return await PublishAsync(trained, version, request.RequestedBy, ct);
+    }
+
+    /// <summary>Assembles, judges and registers what an external trainer hands back; promoted only if the gate accepts it, like any other model.</summary>
+    /// <param name="folder">See <see cref="ExternalModel"/>.</param>
+    /// <param name="by">Who, for the audit.</param>
+    /// <param name="ct">Stops between events; nothing is registered then.</param>
+    /// <exception cref="InvalidDataException">The folder holds no such model.</exception>
+    /// <exception cref="NotEnoughDataException">Too few events are newer than what it has learned.</exception>
+    public async Task<TrainOutcome> ImportAsync(string folder, string by, CancellationToken ct)
+    {
+        var external = ExternalModel.Load(folder);
+        var snapshot = await _graph.SnapshotAsync(null, ct);
+        var champion = await ChampionAsync(ct);
+        var version = await _registry.NextVersionAsync(ct);
+        var trained = await Task.Factory.StartNew(
+            () => new ExternalTrainer(_options, _types).Assemble(external, snapshot, _text?.Invoke(snapshot.Items, ct), champion, version, ct),
+            ct, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return await PublishAsync(trained, version, by, ct);
     }
 
     private async Task<TrainOutcome> PublishAsync(TrainedModel trained, long version, string by, CancellationToken ct)

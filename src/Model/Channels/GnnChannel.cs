@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using StreamRec.Contracts;
 
 namespace StreamRec.Model;
 
@@ -81,6 +82,48 @@ public sealed class GnnChannel : Channel
         return count;
     }
 
+    /// <summary>
+    /// What each event of the history does for one item's graph score: how much the newest position looks at it, and how much is lost without it.
+    /// Cost: one encoder pass per event. Empty when no event of the history is on an item of the model.
+    /// </summary>
+    /// <param name="context">History, moment and attributes are read.</param>
+    /// <param name="item">Model item index.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The item is none of the model's.</exception>
+    public EventInfluence[] Explain(in RankContext context, int item)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(item, _items);
+        var workspace = new EncoderWorkspace();
+        var user = new float[_dim];
+        if (!_members[0].Encoder.Encode(context.History, context.NowMs, workspace, user, context.Attributes))
+            return [];
+        var events = new EventInfluence[workspace.Count];
+        for (var t = 0; t < events.Length; t++)
+            events[t] = new EventInfluence(workspace.Source[t], workspace.Attention[t], 0);
+        var whole = MeanScore(context.History, context, item, workspace, user);
+        for (var t = 0; t < events.Length; t++)
+        {
+            var without = context.History.ToArray();
+            without = [.. without[..events[t].Position], .. without[(events[t].Position + 1)..]];
+            events[t] = events[t] with { Gain = whole - MeanScore(without, context, item, workspace, user) };
+        }
+
+        return events;
+    }
+
+    /// <summary>user · item + bias, the members' mean; an empty history leaves the bias.</summary>
+    private float MeanScore(ReadOnlySpan<UserEvent> history, in RankContext context, int item, EncoderWorkspace workspace, float[] user)
+    {
+        var sum = 0f;
+        foreach (var m in _members)
+        {
+            sum += m.Bias.Length > 0 ? m.Bias[item] : 0;
+            if (m.Encoder.Encode(history, context.NowMs, workspace, user, context.Attributes))
+                sum += TensorPrimitives.Dot(user, m.Vectors.AsSpan(item * _dim, _dim));
+        }
+
+        return sum / _members.Length;
+    }
+
     private bool ScoreMember(int member, in RankContext context, RankWorkspace workspace, Span<float> scores)
     {
         var user = workspace.UserVector(_dim);
@@ -128,3 +171,9 @@ public sealed class GnnChannel : Channel
         public float[] Bias { get; }
     }
 }
+
+/// <summary>One event's part in one recommendation of the graph channel.</summary>
+/// <param name="Position">In the history asked about, oldest first.</param>
+/// <param name="Attention">Of the newest position on this event, mean of the last block's heads; sums to 1 over the events read.</param>
+/// <param name="Gain">Score with the whole history less score without this event; negative when the event spoke against the item.</param>
+public readonly record struct EventInfluence(int Position, float Attention, float Gain);

@@ -1,13 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
+using StreamRec.Contracts;
+using StreamRec.GraphStore;
+using StreamRec.Trainer.Data;
 
 namespace StreamRec.Commands;
 
-/// <summary><c>graph digest|stats|rebuild-cache</c>.</summary>
+/// <summary><c>graph digest|stats|rebuild-cache|export</c>.</summary>
 internal static class GraphCommands
 {
-    public static Command Create() => new("graph", "The graph in Postgres and its view in Redis.") { Digest(), Stats(), RebuildCache() };
+    public static Command Create() => new("graph", "The graph in Postgres and its view in Redis.") { Digest(), Stats(), RebuildCache(), Export() };
 
     private static Command Digest()
     {
@@ -56,6 +59,24 @@ internal static class GraphCommands
             await AnsiConsole.Status().StartAsync("rebuilding the Redis view from Postgres",
                 async _ => rows = await stores.Redis.RebuildAsync(stores.Graph, settings.Topics.Interactions, cancellation: ct));
             System.Console.WriteLine($"{Number(rows)} interactions written to Redis");
+            return 0;
+        }, ct));
+        return command;
+    }
+
+    private static Command Export()
+    {
+        var output = new Option<string>("--out") { Description = "Folder to write into.", Required = true };
+        var format = new Option<string>("--format") { Description = "npy: one NumPy array per column, ids and catalogue as JSON.", DefaultValueFactory = _ => "npy" };
+        format.AcceptOnlyFromAmong("npy");
+        var command = new Command("export", "Write the graph for a trainer outside; 'models import' takes back what it makes.") { output, format };
+        command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (settings, stores) =>
+        {
+            var snapshot = await stores.Graph.SnapshotAsync(null, ct);
+            var split = TemporalSplit.Of(snapshot.Count, settings.Trainer.ValidShare, settings.Trainer.HoldoutShare);
+            var folder = parsed.GetValue(output)!;
+            var edges = GraphExport.Write(snapshot, EventTypes.Default, split.TrainEnd, split.ValidEnd, folder);
+            System.Console.WriteLine($"{Number(snapshot.Count)} events of {Number(snapshot.Users.Length)} users and {Number(snapshot.Items.Length)} items, {Number(edges)} edges before event {Number(split.TrainEnd)}: {folder}");
             return 0;
         }, ct));
         return command;

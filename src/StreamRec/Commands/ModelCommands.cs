@@ -2,12 +2,15 @@ using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
 using StreamRec.Console;
+using StreamRec.Contracts;
 using StreamRec.Model;
 using StreamRec.Roles;
+using StreamRec.Trainer;
+using StreamRec.Trainer.Text;
 
 namespace StreamRec.Commands;
 
-/// <summary><c>models list|show|promote|rollback|compare</c> and <c>train</c>.</summary>
+/// <summary><c>models list|show|promote|rollback|compare|map|import</c> and <c>train</c>.</summary>
 internal static class ModelCommands
 {
     private static readonly Argument<long> Version = new("version") { Description = "Model version, as 'models list' shows it." };
@@ -16,7 +19,7 @@ internal static class ModelCommands
     {
         yield return new Command("models", "List, inspect, promote and roll back model versions.")
         {
-            List(), Show(), Promote(), Rollback(), Compare(),
+            List(), Show(), Promote(), Rollback(), Compare(), ModelMapCommand.Create(), Import(),
         };
         yield return Train();
     }
@@ -89,6 +92,22 @@ internal static class ModelCommands
                 table.AddRow(Markup.Escape(metric), Number(first.Metrics[metric]), Number(second.Metrics[metric]), Number(second.Metrics[metric] - first.Metrics[metric]));
             AnsiConsole.Write(table);
             return 0;
+        }, ct));
+        return command;
+    }
+
+    private static Command Import()
+    {
+        var folder = new Argument<string>("folder") { Description = "What an external trainer hands back: external.json, items.json, model.safetensors." };
+        var command = new Command("import", "Assemble, judge and register a model trained outside on a 'graph export'. 0 promoted, 3 rejected by the gate.") { folder };
+        command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (settings, stores) =>
+        {
+            using var loggers = CommandContext.Loggers();
+            using var text = new TextEncoder(settings.Text);
+            var worker = new TrainerWorker(settings.Trainer, stores.Graph, stores.Registry, EventTypes.Default, text.ForTraining, loggers);
+            var outcome = await worker.ImportAsync(parsed.GetValue(folder)!, Environment.UserName, ct);
+            System.Console.WriteLine($"model {outcome.Version} {outcome.Status}: {outcome.Why}");
+            return outcome.Promoted ? 0 : 3;
         }, ct));
         return command;
     }

@@ -11,13 +11,15 @@ namespace StreamRec.Commands;
 internal static class RecommendCommand
 {
     private static readonly Option<int> K = new("--k") { Description = "Length of the list, 1..500.", DefaultValueFactory = _ => 10 };
-    private static readonly Option<bool> Explain = new("--explain") { Description = "Show channel and reason of each item." };
+    private static readonly Option<bool> Explain = new("--explain") { Description = "Show channel and reason of each item, and what each event of the user's history does for it in the graph channel." };
+    private static readonly Option<bool> Mask = new("--mask") { Description = "With --explain: also learn the smallest part of the history that carries each item (GNNExplainer); about a second per item." };
+    private static readonly Option<bool> Neighbours = new("--neighbours") { Description = "With --explain: also show each item's neighbours in the item graph and their importance; reads a snapshot of the graph." };
     private static readonly Option<int> TimeoutSeconds = new("--timeout") { Description = "Seconds to wait for the answer.", DefaultValueFactory = _ => 10 };
 
     public static Command Create()
     {
         var user = new Argument<string>("user") { Description = "User id." };
-        var command = new Command("recommend", "Ask for one user's list over the topics.") { user, K, Explain, TimeoutSeconds, CommandContext.Json };
+        var command = new Command("recommend", "Ask for one user's list over the topics.") { user, K, Explain, Mask, Neighbours, TimeoutSeconds, CommandContext.Json };
         command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (settings, stores) =>
         {
             var list = await AskAsync(settings, parsed.GetValue(user)!, parsed.GetValue(K), TimeSpan.FromSeconds(parsed.GetValue(TimeoutSeconds)), ct);
@@ -27,6 +29,12 @@ internal static class RecommendCommand
                 System.Console.WriteLine(JsonSerializer.Serialize(list, WireJson.Default.RecommendationList));
             else
                 await PrintAsync(list, stores, parsed.GetValue(Explain), ct);
+            if (parsed.GetValue(Explain))
+            {
+                var explanation = new RecommendExplanation(settings, stores, parsed.GetValue(Mask), parsed.GetValue(Neighbours));
+                await explanation.PrintAsync(list, parsed.GetValue(user)!, parsed.GetValue(CommandContext.Json), ct);
+            }
+
             return 0;
         }, ct));
         return command;

@@ -61,7 +61,10 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
     }
 
     /// <summary>User vectors after each event: items [N, d] and codes [B, L] → [B, L, d].</summary>
-    public override Tensor forward(Tensor items, EncoderInput batch)
+    public override Tensor forward(Tensor items, EncoderInput batch) => Encode(items, batch, null);
+
+    /// <summary>The same with something added to the attention logits, broadcastable to [L, L]: for explanations.</summary>
+    public Tensor Encode(Tensor items, EncoderInput batch, Tensor? edgeMask)
     {
         long rows = batch.Item.shape[0], length = batch.Item.shape[1];
         if (length > _config.MaxHistory)
@@ -75,6 +78,8 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
             x = x + batch.Attributes.mm(attribute.weight!).unsqueeze(1);
         x = _dropout.Apply(x, _rate, training);
         var mask = CausalBlock.Mask(length, items.device);
+        if (edgeMask is not null)
+            mask = mask + edgeMask;
         foreach (var block in blocks)
             (x, _) = block.forward(x, mask);
         return ln.forward(x);
