@@ -49,7 +49,7 @@ public sealed class Blend
                 ChannelNames.Personal => 2.5f, // without effect where seen items are excluded
                 ChannelNames.Gnn => 1.4f,
                 ChannelNames.Ease or ChannelNames.ItemKnn => 1f,
-                ChannelNames.EaseLong => 0.2f,
+                ChannelNames.EaseLong or ChannelNames.Nearby => 0.2f,
                 ChannelNames.Popularity => 0.7f,
                 ChannelNames.Walk => 0.5f,
                 ChannelNames.Markov or ChannelNames.Trending => 0.2f,

@@ -52,6 +52,25 @@ public sealed record ItemKnnConfig
     public float Gamma { get; init; } = 0.8f;
 }
 
+/// <summary>Items close to each other in people's sequences: sim = Σ decay^(distance − 1) over pairs within the window / (sqrt(n_i n_j) + shrink).</summary>
+public sealed record NearbyConfig
+{
+    /// <summary>Events between two items, at most, the second included.</summary>
+    public int Window { get; init; } = 10;
+
+    /// <summary>Weight per event of distance: decay^(distance − 1).</summary>
+    public float Decay { get; init; } = 0.9f;
+
+    /// <summary>Nearest history items kept per target item.</summary>
+    public int Neighbours { get; init; } = 300;
+
+    /// <summary>Added to the denominator; larger distrusts rare items.</summary>
+    public float Shrink { get; init; } = 10;
+
+    /// <summary>History weight per event of age: gamma^age.</summary>
+    public float Gamma { get; init; } = 0.8f;
+}
+
 /// <summary>EASE^R (Steck, 2019): the item-item matrix with zero diagonal that best rebuilds each user's row, in closed form.</summary>
 public sealed record EaseConfig
 {
@@ -93,6 +112,9 @@ public sealed record ModelConfig
 
     public ItemKnnConfig ItemKnn { get; init; } = new();
     public EaseConfig Ease { get; init; } = new();
+
+    /// <summary>Null in models from before there was this channel.</summary>
+    public NearbyConfig? Nearby { get; init; }
 
     /// <summary>History weight per event of age in the channels with a long memory: gamma^age. Null = 0.99.</summary>
     public float? LongGamma { get; init; }
@@ -138,6 +160,9 @@ public static class ChannelNames
 
     /// <summary>The same weights as <see cref="ItemKnn"/> and <see cref="Ease"/> over a long memory of the person; see <see cref="ModelConfig.LongGamma"/>.</summary>
     public const string ItemKnnLong = "itemknn-long", EaseLong = "ease-long";
+
+    /// <summary>What people did close to it: in the same sitting or basket, whatever the order.</summary>
+    public const string Nearby = "nearby";
 
     /// <summary>The person's own counts.</summary>
     public const string Personal = "personal";
@@ -196,6 +221,7 @@ public static class TensorNames
     /// <summary>[items, items] row = history item; in place of the sparse form for small catalogues.</summary>
     public const string EaseDense = "ease.dense";
     public const string EaseCount = "ease.count", EaseIndex = "ease.index", EaseValue = "ease.value";
+    public const string NearbyCount = "nearby.count", NearbyIndex = "nearby.index", NearbyValue = "nearby.value";
     public const string MarkovCount = "markov.count", MarkovIndex = "markov.index", MarkovValue = "markov.value";
 
     /// <summary>[features].</summary>

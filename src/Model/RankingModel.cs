@@ -176,6 +176,7 @@ public sealed class RankingModel
         ChannelNames.Ease when artifact is not null => ItemToItemChannel.Ease(artifact, count),
         ChannelNames.ItemKnnLong when artifact is not null => ItemToItemChannel.ItemKnn(artifact, count, isLong: true),
         ChannelNames.EaseLong when artifact is not null => ItemToItemChannel.Ease(artifact, count, isLong: true),
+        ChannelNames.Nearby when artifact is not null => ItemToItemChannel.Nearby(artifact, count),
         ChannelNames.Markov when artifact is not null => ItemToItemChannel.Markov(artifact, count),
         ChannelNames.Text when artifact is not null => new TextChannel(artifact),
         _ => throw new InvalidDataException($"the manifest names channel '{name}', which this version does not know"),

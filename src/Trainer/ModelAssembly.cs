@@ -63,7 +63,7 @@ internal sealed class ModelAssembly
 
     private static ModelConfig ConfigOf(TrainerOptions options, TrainingData data, SeenRule seen)
     {
-        List<string> channels = [ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong];
+        List<string> channels = [ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong, ChannelNames.Nearby];
         if (data.Log.Items <= options.EaseMaxItems)
             channels.AddRange([ChannelNames.Ease, ChannelNames.EaseLong]);
         if (seen == SeenRule.Repeat)
@@ -80,6 +80,7 @@ internal sealed class ModelAssembly
             HalfText = data.Text?.Half ?? false,
             ItemKnn = options.ItemKnn,
             Ease = options.Ease,
+            Nearby = options.Nearby,
             EventWeights = ModelConfig.WeightsOf(data.Types),
             Training = TrainingOf(options),
         };

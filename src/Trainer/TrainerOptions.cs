@@ -113,6 +113,9 @@ public sealed record TrainerOptions
     /// <summary>Settings of the item-item cosine channel.</summary>
     public ItemKnnConfig ItemKnn { get; init; } = new();
 
+    /// <summary>Settings of the channel of items close to each other in people's sequences.</summary>
+    public NearbyConfig Nearby { get; init; } = new();
+
     /// <summary>Settings of the EASE^R channel.</summary>
     public EaseConfig Ease { get; init; } = new();
 

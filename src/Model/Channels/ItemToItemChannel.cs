@@ -39,6 +39,10 @@ public sealed class ItemToItemChannel : Channel
         return new(name, Rows(artifact, TensorNames.EaseCount, TensorNames.EaseIndex, TensorNames.EaseValue), [], count, gamma);
     }
 
+    public static ItemToItemChannel Nearby(ModelArtifact artifact, float[] count) => new(
+        ChannelNames.Nearby, Rows(artifact, TensorNames.NearbyCount, TensorNames.NearbyIndex, TensorNames.NearbyValue), [], count,
+        (artifact.Manifest.Config.Nearby ?? new NearbyConfig()).Gamma);
+
     public static ItemToItemChannel Markov(ModelArtifact artifact, float[] count) =>
         new(ChannelNames.Markov, Rows(artifact, TensorNames.MarkovCount, TensorNames.MarkovIndex, TensorNames.MarkovValue), [], count, 1, newestOnly: true);
 

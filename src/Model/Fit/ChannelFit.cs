@@ -35,6 +35,8 @@ public static class ChannelFit
             ItemKnn(pairs, config.ItemKnn, threads, ct).Write(tensors, TensorNames.KnnCount, TensorNames.KnnIndex, TensorNames.KnnValue);
         if (config.Channels.Contains(ChannelNames.Ease) || config.Channels.Contains(ChannelNames.EaseLong))
             Ease(pairs, config.Ease, tensors, threads, ct);
+        if (config.Channels.Contains(ChannelNames.Nearby))
+            Nearby(user, item, events.Users, events.Items, config.Nearby ?? new NearbyConfig()).Write(tensors, TensorNames.NearbyCount, TensorNames.NearbyIndex, TensorNames.NearbyValue);
         if (config.Channels.Contains(ChannelNames.Markov))
             Markov(user, item, events.Users, events.Items).Write(tensors, TensorNames.MarkovCount, TensorNames.MarkovIndex, TensorNames.MarkovValue);
     }
@@ -126,6 +128,50 @@ public static class ChannelFit
             rows[items[i]] = KeepLargest(items, row, config.KeepPerRow);
         });
         FromRows(rows).Write(tensors, TensorNames.EaseCount, TensorNames.EaseIndex, TensorNames.EaseValue);
+    }
+
+    /// <summary>Items by how often and how closely they stand together in people's sequences; per target item its nearest history items.</summary>
+    public static SparseRows Nearby(ReadOnlySpan<int> user, ReadOnlySpan<int> item, int users, int items, NearbyConfig config)
+    {
+        var sequences = new List<int>[users];
+        var count = new int[items];
+        for (var e = 0; e < user.Length; e++)
+        {
+            (sequences[user[e]] ??= []).Add(item[e]);
+            count[item[e]]++;
+        }
+
+        var weights = new Dictionary<int, float>[items];
+        foreach (var sequence in sequences)
+        {
+            for (var b = 1; b < (sequence?.Count ?? 0); b++)
+            {
+                var weight = 1f;
+                for (var a = b - 1; a >= Math.Max(0, b - config.Window); a--, weight *= config.Decay)
+                {
+                    if (sequence![a] == sequence[b])
+                        continue;
+                    Add(sequence[a], sequence[b], weight);
+                    Add(sequence[b], sequence[a], weight);
+                }
+            }
+        }
+
+        var columns = new (int[] Sources, float[] Weights)[items];
+        for (var target = 0; target < items; target++)
+        {
+            int[] sources = weights[target] is { } row ? [.. row.Keys.Order()] : [];
+            columns[target] = KeepLargest(
+                sources, [.. sources.Select(s => weights[target]![s] / (MathF.Sqrt((float)count[target] * count[s]) + config.Shrink))], config.Neighbours);
+        }
+
+        return SparseRows.FromColumns(columns);
+
+        void Add(int target, int source, float weight)
+        {
+            var row = weights[target] ??= [];
+            row[source] = row.GetValueOrDefault(source) + weight;
+        }
     }
 
     /// <summary>How often each item directly followed another in a user's sequence.</summary>

@@ -16,7 +16,7 @@ internal static class EvalCommand
 {
     private static readonly string[] ChannelChoices =
     [
-        ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong, ChannelNames.Ease, ChannelNames.EaseLong, ChannelNames.Personal, ChannelNames.Popularity, ChannelNames.Trending, ChannelNames.Markov, ChannelNames.Text,
+        ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong, ChannelNames.Ease, ChannelNames.EaseLong, ChannelNames.Nearby, ChannelNames.Personal, ChannelNames.Popularity, ChannelNames.Trending, ChannelNames.Markov, ChannelNames.Text,
     ];
 
     private static readonly Option<string> Dataset = new("--dataset") { Description = "Data set.", Required = true };

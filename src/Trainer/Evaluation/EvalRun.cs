@@ -215,8 +215,15 @@ public sealed class EvalRun
     {
         int[] users = [.. a.Users, .. b.Users];
         double[] ndcg = [.. a.Ndcg10, .. b.Ndcg10], second = [.. a.Second, .. b.Second];
-        var (na, nb) = (a.Users.Length, b.Users.Length);
-        double Mean(string key) => ((a.Metrics[key] * na) + (b.Metrics[key] * nb)) / Math.Max(1, na + nb);
+        // Slices have sizes of their own: cold_hr_20 is a mean over cold_n.
+        double Mean(string key)
+        {
+            if (key == "n" || key.EndsWith("_n", StringComparison.Ordinal))
+                return a.Metrics[key] + b.Metrics[key];
+            var slice = a.Metrics.Keys.Where(k => k.EndsWith("_n", StringComparison.Ordinal) && key.StartsWith(k[..^1], StringComparison.Ordinal)).FirstOrDefault("n");
+            return ((a.Metrics[key] * a.Metrics[slice]) + (b.Metrics[key] * b.Metrics[slice])) / Math.Max(1, a.Metrics[slice] + b.Metrics[slice]);
+        }
+
         return new Judged(a.Name, a.Seed, users, ndcg, second, a.Metrics.Keys.ToDictionary(k => k, Mean), new Dictionary<string, Array>());
     }
 

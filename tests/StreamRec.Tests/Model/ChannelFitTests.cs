@@ -37,6 +37,19 @@ public sealed class ChannelFitTests
     }
 
     [Fact]
+    public void Nearby_weighs_pairs_by_their_distance_in_a_sequence_and_no_item_is_near_itself()
+    {
+        // Person 0: 0 1 2 0, person 1: 2 1; window 2, decay 1/2, no shrink. Item 3 is beyond every window.
+        var rows = ChannelFit.Nearby([0, 0, 0, 0, 1, 1], [0, 1, 2, 0, 2, 1], 2, 4, new NearbyConfig { Window = 2, Decay = 0.5f, Shrink = 0 });
+        Assert.Equal((1 + 0.5) / Math.Sqrt(2 * 2), rows.At(0, 1), 1e-6); // at distance 1 and, backwards from the second 0, at 2
+        Assert.Equal((0.5 + 1) / Math.Sqrt(2 * 2), rows.At(0, 2), 1e-6);
+        Assert.Equal((1.0 + 1) / Math.Sqrt(2 * 2), rows.At(1, 2), 1e-6);
+        Assert.Equal(rows.At(1, 2), rows.At(2, 1));
+        Assert.Equal(0, rows.At(0, 0));
+        Assert.Equal(6, rows.Entries);
+    }
+
+    [Fact]
     public void Ease_equals_the_closed_form_in_double_precision()
     {
         var x = Matrix();
