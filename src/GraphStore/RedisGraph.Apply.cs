@@ -29,6 +29,9 @@ public sealed partial class RedisGraph
         return applied
         """;
 
+    /// <summary>Histories in flight per partition: enough to fill the pipe, few enough to stay in the cache.</summary>
+    private const int PeopleAtOnce = 512;
+
     // KEYS: a history. ARGV: the version it had when it was read, its new content.
     private const string ReplaceScript = """
         if redis.call('GETRANGE', KEYS[1], 0, 3) ~= ARGV[1] then return 0 end
@@ -74,28 +77,29 @@ public sealed partial class RedisGraph
             events.Add(new RecentEvent(row.Event.ItemId, row.Event.Type, row.Event.Value, row.Event.TimeMs));
         }
 
-        var left = byUser.Select(u => (Key: History(u.Key), Events: u.Value)).ToList();
-        while (left.Count > 0)
+        foreach (var people in byUser.Chunk(PeopleAtOnce))
+            await ReplaceAsync(database, people);
+    }
+
+    private async Task ReplaceAsync(IDatabase database, KeyValuePair<string, List<RecentEvent>>[] left)
+    {
+        while (left.Length > 0)
         {
-            var reads = left.ConvertAll(u => database.StringGetAsync(u.Key));
-            var writes = new List<Task<RedisResult>>(left.Count);
-            var written = new List<(RedisKey Key, List<RecentEvent> Events)>(left.Count);
-            for (var i = 0; i < left.Count; i++)
+            var reads = System.Array.ConvertAll(left, u => database.StringGetAsync(History(u.Key)));
+            var writes = new List<Task<RedisResult>>(left.Length);
+            var written = new List<KeyValuePair<string, List<RecentEvent>>>(left.Length);
+            for (var i = 0; i < left.Length; i++)
             {
                 var before = (byte[]?)await reads[i] ?? [];
-                var after = PackedHistory.Merge(before, left[i].Events, _options.HistoryLimit);
+                var after = PackedHistory.Merge(before, left[i].Value, _options.HistoryLimit);
                 if (after.AsSpan().SequenceEqual(before))
                     continue; // delivered before
                 written.Add(left[i]);
-                writes.Add(database.ScriptEvaluateAsync(ReplaceScript, [left[i].Key], [before[..Math.Min(before.Length, PackedHistory.VersionBytes)], after]));
+                writes.Add(database.ScriptEvaluateAsync(ReplaceScript, [History(left[i].Key)], [before[..Math.Min(before.Length, PackedHistory.VersionBytes)], after]));
             }
 
-            left.Clear();
-            for (var i = 0; i < writes.Count; i++)
-            {
-                if ((long)await writes[i] == 0)
-                    left.Add(written[i]);
-            }
+            var done = await Task.WhenAll(writes);
+            left = [.. written.Where((_, i) => (long)done[i] == 0)];
         }
     }
 

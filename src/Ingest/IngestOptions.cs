@@ -14,14 +14,14 @@ public sealed record IngestOptions
     /// <summary>Consumer group that divides the partitions between ingest processes. Offsets themselves live in Postgres. Default <c>streamrec-ingest</c>.</summary>
     public string GroupId { get; init; } = "streamrec-ingest";
 
-    /// <summary>Most events per transaction. Default 10,000: larger gains nothing, smaller pays the commit more often.</summary>
-    public int MaxBatchEvents { get; init; } = 10_000;
+    /// <summary>Most events per transaction. Default 4,000: larger takes more memory and gains nothing, smaller pays the commit more often.</summary>
+    public int MaxBatchEvents { get; init; } = 4000;
 
     /// <summary>Longest an event waits for company before its batch is applied. Default 100 ms.</summary>
     public TimeSpan MaxBatchAge { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Batches a partition may hold decoded; beyond that its consumer is paused. Default 4: about 2.5 MB per partition.</summary>
-    public int MaxWaitingBatches { get; init; } = 4;
+    /// <summary>Batches a partition may hold decoded; beyond that its consumer is paused. Default 2: with the one being filled and the one being applied about 1 MB per partition.</summary>
+    public int MaxWaitingBatches { get; init; } = 2;
 
     /// <summary>What an event may be.</summary>
     public DecoderOptions Decoder { get; init; } = new();

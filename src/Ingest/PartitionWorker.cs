@@ -19,6 +19,9 @@ internal sealed class PartitionWorker : IAsyncDisposable
     private readonly Action<TopicPartitionOffset> _committed;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _cancel = new();
+    // One list is with Redis while the next is filled.
+    private List<LoggedInteraction> _rows = [];
+    private List<LoggedInteraction> _rowsWithRedis = [];
     private long _applied;
 
     public PartitionWorker(
@@ -85,6 +88,7 @@ internal sealed class PartitionWorker : IAsyncDisposable
             var (expected, next) = (batch.Graph.ExpectedOffset, batch.Graph.NextOffset);
             Buffer.Return(batch);
             await redis;
+            (_rows, _rowsWithRedis) = (_rowsWithRedis, _rows);
             redis = _redis.OfferAsync(expected, next, rows);
         }
 
@@ -115,9 +119,10 @@ internal sealed class PartitionWorker : IAsyncDisposable
         return Fresh(graph, result);
     }
 
-    private static List<LoggedInteraction> Fresh(InteractionBatch graph, in ApplyResult result)
+    private List<LoggedInteraction> Fresh(InteractionBatch graph, in ApplyResult result)
     {
-        var rows = new List<LoggedInteraction>(graph.Events.Count);
+        var rows = _rows;
+        rows.Clear();
         for (var i = 0; i < graph.Events.Count; i++)
         {
             if (result.Fresh is null || result.Fresh.Contains(graph.Offsets[i]))

@@ -11,8 +11,8 @@ public sealed class FaultServers() : Servers(new LocalServersOptions
 {
     Root = LocalPaths.NewRunFolder("faults"),
     UseExternal = false,
-    // A dead consumer's partitions move within seconds instead of tens of them.
-    KafkaSettings = new Dictionary<string, string> { ["group.min.session.timeout.ms"] = "1000", ["log.cleaner.backoff.ms"] = "200" },
+    // A dead consumer's partitions move within seconds, closed segments are compacted at once, and a 10 MB message gets as far as ingest.
+    KafkaSettings = new Dictionary<string, string> { ["group.min.session.timeout.ms"] = "1000", ["log.cleaner.backoff.ms"] = "200", ["message.max.bytes"] = "20000000" },
 })
 {
     public override TimeSpan SessionTimeout => TimeSpan.FromMilliseconds(1500);

@@ -21,7 +21,6 @@ public sealed class HostileInputTests(FaultServers servers)
     {
         servers.RequireRealKafka("messages of 10 MB, and more of them than the in-process broker keeps");
         await using var h = await Harness.StartAsync(servers);
-        await h.ConfigureAsync(h.Topics.Interactions, ("max.message.bytes", "20000000"));
         await using var ingest = await IngestProcess.StartAsync(h);
         var random = new Random(1);
         var expected = new Dictionary<string, long>(StringComparer.Ordinal);
