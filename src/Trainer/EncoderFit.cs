@@ -90,7 +90,7 @@ internal sealed class EncoderFit : IDisposable
         for (var m = 0; m < Members; m++)
         {
             var seed = SeedOf(m);
-            var sampler = new SequenceSampler(_data.Log, End, Config.MaxHistory, tokens, _data.Types, seed, _options.Targets, Config.Copy);
+            var sampler = new SequenceSampler(_data.Log, End, Config.MaxHistory, tokens, _data.Types, seed, _options.Targets ?? TargetMode.Next, Config.Copy);
             long[] classes = [.. sampler.ItemCounts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
             var own = loop with
             {

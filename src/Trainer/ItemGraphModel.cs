@@ -38,14 +38,14 @@ public sealed record ItemModelOptions
     /// <summary>Chance that an item with text or categories loses its ID embedding in a batch, so that those alone learn to place a new item.</summary>
     public double IdDropout { get; init; } = 0.1;
 
-    /// <summary>Read the items' texts. Default true.</summary>
-    public bool Text { get; init; } = true;
+    /// <summary>Read the items' texts. Default false; new items have the text channel.</summary>
+    public bool Text { get; init; }
 
-    /// <summary>Read the items' categories. Default true.</summary>
-    public bool Categories { get; init; } = true;
+    /// <summary>Read the items' categories. Default false, like <see cref="Text"/>.</summary>
+    public bool Categories { get; init; }
 
-    /// <summary>Layer norm over the sum of ID, text and categories. Default true.</summary>
-    public bool Normalize { get; init; } = true;
+    /// <summary>Layer norm over the sum of ID, text and categories. Default false; of use where texts of another scale join the ID.</summary>
+    public bool Normalize { get; init; }
 
     /// <summary>Dropout on what a graph layer adds.</summary>
     public double Dropout { get; init; } = 0.3;

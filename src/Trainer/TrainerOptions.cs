@@ -68,8 +68,14 @@ public sealed record TrainerOptions
     /// <summary>Dropout in the user encoder. Default 0.3.</summary>
     public double Dropout { get; init; } = 0.3;
 
-    /// <summary>What a position of a history is asked for in training. Default the next event.</summary>
-    public TargetMode Targets { get; init; } = TargetMode.Next;
+    /// <summary>
+    /// What a position of a history is asked for in training. Default: all of the next moment where repeats are recommended (a shop's list is made between
+    /// two visits), else the next event.
+    /// </summary>
+    public TargetMode? Targets { get; init; }
+
+    /// <summary>Where repeats are recommended and the catalogue has a full softmax, the person's own edges reach the score (<see cref="CopyHead"/>). Default true.</summary>
+    public bool CopyRepeats { get; init; } = true;
 
     /// <summary>Give the encoder the time between events of the history as well. Default false.</summary>
     public bool Gaps { get; init; }
@@ -121,6 +127,15 @@ public sealed record TrainerOptions
 
     /// <summary>How the blend is learned.</summary>
     public BlendTrainerOptions Blend { get; init; } = new();
+
+    /// <summary>What is left to the data, decided.</summary>
+    /// <param name="repeats">Repeats are recommended.</param>
+    /// <param name="items">Size of the catalogue.</param>
+    internal TrainerOptions For(bool repeats, int items) => this with
+    {
+        Targets = Targets ?? (repeats ? TargetMode.Moment : TargetMode.Next),
+        Encoder = Encoder with { Copy = Encoder.Copy || (CopyRepeats && repeats && items <= Loop.FullSoftmaxItems) },
+    };
 
     internal int ThreadCount => Threads > 0 ? Threads : Environment.ProcessorCount;
 

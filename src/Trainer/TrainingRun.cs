@@ -32,8 +32,9 @@ internal sealed class TrainingRun : IDisposable
     public TrainingRun(
         TrainerOptions options, TrainingData data, Champion? champion, bool fineTune, long version, TrainProgress? progress, ILogger logger, CancellationToken cancel)
     {
-        (_options, _data, _champion, _version, _progress, _logger, _cancel) = (options, data, champion, version, progress, logger, cancel);
         _seen = data.RepeatShare() >= options.RepeatShare ? SeenRule.Repeat : SeenRule.Exclude;
+        options = options.For(_seen == SeenRule.Repeat, data.Log.Items);
+        (_options, _data, _champion, _version, _progress, _logger, _cancel) = (options, data, champion, version, progress, logger, cancel);
         _encoders = new EncoderFit(options, data, logger, cancel);
         _assembly = new ModelAssembly(options, data, _seen);
         _fineTune = fineTune && champion is not null && _assembly.Continues(champion.Artifact.Manifest.Config);

@@ -118,6 +118,8 @@ public class ModelTrainerTests
     {
         var trained = Train(TinyMarket.Create(repeatShare: 0.5f), null);
         Assert.Contains(ChannelNames.Personal, trained.Artifact.Manifest.Config.Channels);
+        Assert.True(trained.Artifact.Manifest.Config.Encoder!.Copy);
+        Assert.False(Train(TinyMarket.Create(repeatShare: 0.5f), null, Options with { CopyRepeats = false }).Artifact.Manifest.Config.Encoder!.Copy);
         Assert.True(trained.Metrics["personal_hr_10"] > 0.5, trained.Why);
     }
 

@@ -41,7 +41,8 @@ public sealed class EvalRun
         EvaluationSet set, TextVectors? text, TrainerOptions trainer, EvalOptions options, EventTypes types, ILogger logger, EvalProgress? progress,
         CancellationToken cancel)
     {
-        (_set, _trainer, _options, _types, _progress, _cancel) = (set, trainer, options, types, progress, cancel);
+        (_set, _options, _types, _progress, _cancel) = (set, options, types, progress, cancel);
+        _trainer = trainer.For(set.Repeats, set.Snapshot.Items.Length);
         _data = new TrainingData(set.Snapshot, text, types, trainer.MaxCategories);
         _encoders = new EncoderStore(set, _data, options.ModelsDirectory, logger);
         (_fitEnd, _judgeEnd) = options.Split == EvalSplit.Valid ? (set.Split.TrainEnd, set.Split.ValidEnd) : (set.Split.ValidEnd, set.Split.End);
