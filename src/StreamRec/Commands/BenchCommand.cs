@@ -3,22 +3,26 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using Spectre.Console;
 using StreamRec.Bench;
+using StreamRec.Sources;
 
 namespace StreamRec.Commands;
 
-/// <summary><c>bench graph|ingest|text|all</c>: numbers beside their physical limit, measured in the same run.</summary>
+/// <summary><c>bench graph|ingest|text|train|all</c>: numbers beside their physical limit, measured in the same run.</summary>
 internal static class BenchCommand
 {
     private static readonly Option<FileInfo?> Report = new("--report") { Description = "Also write the results as JSON." };
     private static readonly Option<int> Events = new("--events") { Description = "With ingest: events of the largest round.", DefaultValueFactory = _ => 2_000_000 };
     private static readonly Option<int> Edges = new("--edges") { Description = "With ingest: interactions a live graph is started from; 0 leaves that out.", DefaultValueFactory = _ => 10_000_000 };
-    private static readonly Option<string?> Peer = new("--peer") { Description = "With text: a shell command that does the same work and prints {\"tokens_per_s\": …}; run in turn with ours." };
+    private static readonly Option<string> Dataset = new("--dataset") { Description = "With train: ml-100k or online-retail.", DefaultValueFactory = _ => "ml-100k" };
+    private static readonly Option<string?> Data = new("--data") { Description = "With train: the dataset's folder; needed for it." };
+    private static readonly Option<string?> GraphPeer = new("--graph-peer") { Description = "With train: the same for graph attention over the whole graph." };
+    private static readonly Option<string?> Peer = new("--peer") { Description = "With text and train: a shell command that does the same work and prints {\"tokens_per_s\": …} or {\"examples_per_s\": …}; run in turn with ours." };
 
     public static Command Create()
     {
         var what = new Argument<string>("what") { Description = "What to measure.", DefaultValueFactory = _ => "all" };
-        what.AcceptOnlyFromAmong("graph", "ingest", "text", "all");
-        var command = new Command("bench", "Measure parts of the system beside what the machine can do.") { what, Report, Events, Edges, Peer };
+        what.AcceptOnlyFromAmong("graph", "ingest", "text", "train", "all");
+        var command = new Command("bench", "Measure parts of the system beside what the machine can do.") { what, Report, Events, Edges, Dataset, Data, Peer, GraphPeer };
         command.SetAction(async (parsed, ct) =>
         {
             List<BenchResult> results = [];
@@ -48,6 +52,13 @@ internal static class BenchCommand
             yield return await Task.Run(() => new IngestBench(say).RunAsync(parsed.GetValue(Events), parsed.GetValue(Edges), ct), ct);
         if (what is "text" or "all")
             yield return await Task.Run(() => new TextBench(say, parsed.GetValue(Peer)).Run(threads, ct), ct);
+        if (what is "train" && parsed.GetValue(Data) is null)
+            throw new SettingsException("bench train needs --data, the folder of the dataset");
+        if (what is "train" or "all" && parsed.GetValue(Data) is { } data)
+        {
+            var snapshot = EvaluationData.Open(parsed.GetValue(Dataset)!, data).Snapshot with { Attributes = null };
+            yield return await Task.Run(() => new TrainBench(snapshot, say, parsed.GetValue(Peer), parsed.GetValue(GraphPeer)).Run(threads, ct), ct);
+        }
     }
 
     private static string Number(double value) => value.ToString(value >= 1000 ? "N0" : "0.###", CultureInfo.InvariantCulture);
