@@ -21,6 +21,7 @@ public sealed class IngestStats
     private long _erased;
     private long _lost;
     private long _behind;
+    private long _waiting;
     private readonly ConcurrentDictionary<string, string> _errors = [];
 
     /// <summary>Events that are new rows of the graph.</summary>
@@ -38,6 +39,9 @@ public sealed class IngestStats
 
     /// <summary>Offsets the broker had dropped before they were read. Above zero the worker is unhealthy until an operator looks.</summary>
     public long Lost => Volatile.Read(ref _lost);
+
+    /// <summary>Events decoded and not applied yet; bounded by the options, because a partition that has enough of them is paused. Refreshed about twice a second.</summary>
+    public long Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Partitions whose part of Redis is being replayed from Postgres.</summary>
     public long RedisBehind => Volatile.Read(ref _behind);
@@ -121,6 +125,8 @@ public sealed class IngestStats
         _lag.TryRemove(partition, out _);
         Metrics.Lag.Record(0, new KeyValuePair<string, object?>("partition", partition)); // its next owner tells
     }
+
+    internal void SetWaiting(long events) => Volatile.Write(ref _waiting, events);
 
     internal void SetRedisBehind(long partitions)
     {

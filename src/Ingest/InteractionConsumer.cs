@@ -138,16 +138,18 @@ internal sealed class InteractionConsumer : IDisposable
 
     private void MeasureLag()
     {
-        var behind = 0;
+        var (behind, waiting) = (0, 0L);
         foreach (var (partition, worker) in _workers)
         {
             var high = _consumer.GetWatermarkOffsets(worker.Buffer.Partition).High;
             if (high.Value >= 0)
                 _stats.SetLag(partition, Math.Max(0, high.Value - worker.Applied));
             behind += worker.RedisInStep ? 0 : 1;
+            waiting += worker.Buffer.Waiting;
         }
 
         _stats.SetRedisBehind(behind);
+        _stats.SetWaiting(waiting);
     }
 
     /// <summary>A fenced worker reads the stored offset again: where the partition is still ours that heals it, else the rebalance is on its way. Any other failure ends ingest.</summary>

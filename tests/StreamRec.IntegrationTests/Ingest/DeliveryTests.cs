@@ -74,6 +74,27 @@ public sealed class DeliveryTests(Servers servers)
     }
 
     [Fact]
+    public async Task While_postgres_takes_nothing_partitions_are_paused_and_the_backlog_stays_on_the_log()
+    {
+        await using var h = await Harness.StartAsync(servers);
+        var events = await h.ProduceEventsAsync(30_000);
+        await using var connection = await h.Source.OpenConnectionAsync(Stop);
+        await using var transaction = await connection.BeginTransactionAsync(Stop);
+        await using (var hold = new Npgsql.NpgsqlCommand("lock table edges in access exclusive mode", connection))
+            await hold.ExecuteNonQueryAsync(Stop);
+
+        var worker = h.StartWorker(h.Options with { MaxBatchEvents = 100, MaxWaitingBatches = 2 });
+        await Harness.UntilAsync("the whole backlog is seen", () => Task.FromResult(worker.Stats is { Lag: 30_000, Waiting: > 1000 }));
+        Assert.InRange(worker.Stats.Waiting, 1, 8 * 3 * 100); // two batches waiting and one being filled, of each partition
+        Assert.Equal(0, worker.Stats.Applied);
+
+        await transaction.RollbackAsync(Stop);
+        await h.UntilDoneAsync(events.Length);
+        await h.StopWorkersAsync();
+        await h.AssertExactlyOnceAsync(events);
+    }
+
+    [Fact]
     public async Task Events_older_than_the_retention_are_set_aside_and_their_partitions_dropped()
     {
         await using var h = await Harness.StartAsync(servers);
