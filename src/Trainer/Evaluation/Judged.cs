@@ -108,7 +108,7 @@ public sealed record Judged(
 /// <param name="StandardError">Clustered by user.</param>
 public sealed record PairedDifference(int Questions, double Mean, double StandardError)
 {
-    public double Z => StandardError > 0 ? Mean / StandardError : 0;
+    public double Z => StandardError > 1e-12 ? Mean / StandardError : 0; // below, the two are the same but for rounding
 
     /// <summary>Against the raw arrays of another system on the same task; null when they do not fit (another task, split or every-n).</summary>
     /// <param name="own">Results.</param>
