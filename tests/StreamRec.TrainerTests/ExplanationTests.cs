@@ -10,13 +10,15 @@ namespace StreamRec.TrainerTests;
 /// <summary>On the made-up market where the next item follows from the newest one.</summary>
 public class ExplanationTests
 {
-    private static readonly Lazy<ModelArtifact> Trained = new(() => new ModelTrainer(
+    private static readonly Lazy<ModelArtifact> Trained = new(() => Train(TinyMarket.Create()));
+
+    private static ModelArtifact Train(GraphStore.GraphSnapshot snapshot, int epochs = 30) => new ModelTrainer(
         new TrainerOptions
         {
             Encoder = new EncoderConfig { Dim = 32, Ffn = 32, MaxHistory = 12 }, Device = "cpu", Threads = 1, FinalFit = false,
-            Loop = new LoopOptions { Epochs = 40, LearningRate = 0.01, LabelSmoothing = 0.02 },
+            Loop = new LoopOptions { Epochs = epochs, LearningRate = 0.01, LabelSmoothing = 0.02 },
         },
-        EventTypes.Default, NullLogger.Instance).Train(TinyMarket.Create(), null, null, false, 1, null, CancellationToken.None).Artifact);
+        EventTypes.Default, NullLogger.Instance).Train(snapshot, null, null, false, 1, null, CancellationToken.None).Artifact;
 
     private static UserEvent[] History(RankingModel model, params int[] rings)
     {
@@ -54,5 +56,29 @@ public class ExplanationTests
         var free = HistoryMask.Learn(Trained.Value, history, history[^1].TimeMs + 60_000, [], item, new MaskOptions { Size = 0, Entropy = 0 });
         Assert.True(free.MaskedProbability > masked.MaskedProbability - 1e-3, $"{free.MaskedProbability} where edges cost nothing, {masked.MaskedProbability} where they do");
         Assert.Throws<ArgumentException>(() => HistoryMask.Learn(Trained.Value, [], 0, [], item));
+    }
+
+    [Fact]
+    public void A_gain_is_what_the_served_score_loses_without_the_event_own_edges_included()
+    {
+        var artifact = Train(TinyMarket.Create(repeatShare: 0.6f), epochs: 2);
+        Assert.True(artifact.Manifest.Config.Encoder!.Copy);
+        var model = RankingModel.From(artifact);
+        var history = History(model, 3, 20, 20, 11, 17);
+        var now = history[^1].TimeMs + 60_000;
+        float[] Scores(UserEvent[] events)
+        {
+            var scores = new float[model.ItemCount];
+            var context = new RankContext { History = events, NowMs = now, Counters = new LiveCounters(model.ItemCount) };
+            Assert.True(model.ScoreChannel(ChannelNames.Gnn, context, new RankWorkspace(), scores));
+            return scores;
+        }
+
+        var whole = Scores(history);
+        foreach (var item in new[] { history[1].Item, history[4].Item, 0 })
+        {
+            foreach (var e in model.Graph!.Explain(new RankContext { History = history, NowMs = now, Counters = new LiveCounters(model.ItemCount) }, item))
+                Assert.Equal(whole[item] - Scores([.. history.Where((_, k) => k != e.Position)])[item], e.Gain, 1e-4f);
+        }
     }
 }

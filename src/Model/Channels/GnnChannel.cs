@@ -110,15 +110,22 @@ public sealed class GnnChannel : Channel
         return events;
     }
 
-    /// <summary>user · item + bias, the members' mean; an empty history leaves the bias.</summary>
+    /// <summary>user · item + bias and what own edges add, the members' mean; an empty history leaves the bias.</summary>
     private float MeanScore(ReadOnlySpan<UserEvent> history, in RankContext context, int item, EncoderWorkspace workspace, float[] user)
     {
         var sum = 0f;
         foreach (var m in _members)
         {
             sum += m.Bias.Length > 0 ? m.Bias[item] : 0;
-            if (m.Encoder.Encode(history, context.NowMs, workspace, user, context.Attributes))
-                sum += TensorPrimitives.Dot(user, m.Vectors.AsSpan(item * _dim, _dim));
+            if (!m.Encoder.Encode(history, context.NowMs, workspace, user, context.Attributes))
+                continue;
+            sum += TensorPrimitives.Dot(user, m.Vectors.AsSpan(item * _dim, _dim));
+            if (m.Copy is { } copy)
+            {
+                var own = new float[_items];
+                copy.Add(history, context.NowMs, user, new float[_items], own);
+                sum += own[item];
+            }
         }
 
         return sum / _members.Length;

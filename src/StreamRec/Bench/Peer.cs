@@ -18,7 +18,7 @@ internal sealed class Peer(string command, string field)
         using var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true })
             ?? throw new SettingsException($"--peer: '{command}' does not start");
         using var kill = ct.Register(() => process.Kill(entireProcessTree: true));
-        var errors = process.StandardError.ReadToEndAsync(ct);
+        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None); // ends with the process, which a cancellation kills
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         ct.ThrowIfCancellationRequested();
@@ -37,7 +37,7 @@ internal sealed class Peer(string command, string field)
             // Told below with what it printed.
         }
 
-        throw new SettingsException($"--peer: '{command}' ended with {process.ExitCode} and printed no JSON with '{field}': {Tail(output + errors.Result)}");
+        throw new SettingsException($"--peer: '{command}' ended with {process.ExitCode} and printed no JSON with '{field}': {Tail(output + errors.GetAwaiter().GetResult())}");
     }
 
     private static string Tail(string text) => text.Length > 400 ? text[^400..].Trim() : text.Trim();
