@@ -55,5 +55,16 @@ public sealed class PageTests(Servers servers)
     {
         ExecutablePath = Chromium,
         Args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+        Env = OwnHome(),
     });
+
+    /// <summary>This process's variables with a home below the test program: a browser writes settings and caches there, and a test leaves no file elsewhere.</summary>
+    private static Dictionary<string, string> OwnHome()
+    {
+        var home = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "browser-home")).FullName;
+        var variables = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string)v.Value!);
+        foreach (var name in (string[])["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"])
+            variables[name] = home;
+        return variables;
+    }
 }
