@@ -51,7 +51,7 @@ public sealed partial class PostgresGraph
         {
             var at = record.LoggedMs == 0 ? (DateTimeOffset?)null : DateTimeOffset.FromUnixTimeMilliseconds(record.LoggedMs);
             var proof = await PersistAsync(
-                batch.Topic, batch.Partition, batch.ExpectedOffset, () => EraseAsync(record.Id, at, cancellation: cancellation), cancellation);
+                batch.Topic, batch.Partition, batch.ExpectedOffset, _ => EraseAsync(record.Id, at, cancellation: cancellation), cancellation);
             if (erased is not null)
                 await erased(proof);
         }

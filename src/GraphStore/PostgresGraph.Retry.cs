@@ -16,32 +16,22 @@ public sealed partial class PostgresGraph
         string topic, int partition, long expected, long next, Func<CancellationToken, Task<ApplyResult>> once,
         Func<CancellationToken, Task<ApplyResult>> recount, CancellationToken cancellation)
     {
-        using var trouble = new Retried(_retried, (topic, partition));
-        for (var attempt = 1; ; attempt++)
+        try
         {
-            try
+            return await PersistAsync(topic, partition, expected, async attempt =>
             {
-                if (attempt > 1 && await WasCommittedAsync(topic, partition, expected, next, cancellation))
-                {
-                    Log.BatchWasCommitted(_log, topic, partition, expected);
-                    return await recount(cancellation);
-                }
-
-                return await once(cancellation);
-            }
-            catch (PostgresException e) when (e.SqlState == Fenced)
-            {
-                throw new FencedException(topic, partition, expected, e);
-            }
-            catch (NpgsqlException e) when (IsOutage(e))
-            {
-                Forget(e);
-                var delay = Delay(attempt, e);
-                trouble.Failed(attempt, e.Message);
+                if (attempt == 1)
+                    return await once(cancellation);
                 Metrics.BatchRetries.Add(1);
-                Log.BatchRetried(_log, topic, partition, expected, attempt, delay.TotalMilliseconds, e.Message);
-                await Task.Delay(delay, cancellation);
-            }
+                if (!await WasCommittedAsync(topic, partition, expected, next, cancellation))
+                    return await once(cancellation);
+                Log.BatchWasCommitted(_log, topic, partition, expected);
+                return await recount(cancellation);
+            }, cancellation);
+        }
+        catch (PostgresException e) when (e.SqlState == Fenced)
+        {
+            throw new FencedException(topic, partition, expected, e);
         }
     }
 
@@ -74,18 +64,19 @@ public sealed partial class PostgresGraph
         return stored == next ? true : throw new FencedException(topic, partition, expected);
     }
 
-    /// <summary>Repeats what is idempotent through outages.</summary>
-    private async Task<T> PersistAsync<T>(string topic, int partition, long offset, Func<Task<T>> act, CancellationToken cancellation)
+    /// <summary>Repeats through outages what may be repeated; it is told which attempt it is, from 1.</summary>
+    private async Task<T> PersistAsync<T>(string topic, int partition, long offset, Func<int, Task<T>> act, CancellationToken cancellation)
     {
         using var trouble = new Retried(_retried, (topic, partition));
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await act();
+                return await act(attempt);
             }
             catch (NpgsqlException e) when (IsOutage(e))
             {
+                Forget(e);
                 var delay = Delay(attempt, e);
                 trouble.Failed(attempt, e.Message);
                 Log.BatchRetried(_log, topic, partition, offset, attempt, delay.TotalMilliseconds, e.Message);
