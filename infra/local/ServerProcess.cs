@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
@@ -21,9 +20,6 @@ internal sealed record ServerCommand(
 internal sealed class ServerProcess
 {
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(20);
-
-    // PR_SET_PDEATHSIG fires when the *thread* that forked ends, and pool threads come and go: all children are forked from this one.
-    private static readonly BlockingCollection<Action> Launches = StartLauncher();
 
     private readonly RunFolder _folder;
     private readonly ServerCommand _command;
@@ -65,19 +61,16 @@ internal sealed class ServerProcess
         foreach (string argument in arguments)
             info.ArgumentList.Add(argument);
 
-        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Launches.Add(() =>
+        Process process;
+        try
         {
-            try
-            {
-                started.SetResult(Process.Start(info)!);
-            }
-            catch (Exception e)
-            {
-                started.SetException(new LocalServerException($"{command.Name} could not be started: {e.Message}", e));
-            }
-        });
-        Process process = await started.Task;
+            process = await LaunchThread.StartAsync(info);
+        }
+        catch (Exception e)
+        {
+            throw new LocalServerException($"{command.Name} could not be started: {e.Message}", e);
+        }
+
         folder.WritePid(command.Name, ProcessIdentity.Of(process.Id, command.Marker));
         return new ServerProcess(folder, command, log, process);
     }
@@ -128,17 +121,5 @@ internal sealed class ServerProcess
         {
             return false;
         }
-    }
-
-    private static BlockingCollection<Action> StartLauncher()
-    {
-        var launches = new BlockingCollection<Action>();
-        new Thread(() =>
-        {
-            foreach (Action launch in launches.GetConsumingEnumerable())
-                launch();
-        })
-        { IsBackground = true, Name = "streamrec-server-launcher" }.Start();
-        return launches;
     }
 }

@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using StreamRec.Local;
 using Xunit;
 
 namespace StreamRec.IntegrationTests.Ingest;
@@ -11,9 +11,6 @@ namespace StreamRec.IntegrationTests.Ingest;
 /// </summary>
 internal sealed class IngestProcess : IAsyncDisposable
 {
-    // The kernel's death signal comes when the thread that forked ends, and pool threads come and go: all children are forked from this one.
-    private static readonly BlockingCollection<Action> Launches = StartLauncher();
-
     private readonly Process _process;
     private readonly StringBuilder _log = new();
 
@@ -72,19 +69,7 @@ internal sealed class IngestProcess : IAsyncDisposable
         ];
         foreach (var setting in own)
             info.Environment["STREAMREC__" + setting[..setting.IndexOf('=', StringComparison.Ordinal)]] = setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
-        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Launches.Add(() =>
-        {
-            try
-            {
-                started.SetResult(Process.Start(info)!);
-            }
-            catch (Exception e)
-            {
-                started.SetException(e);
-            }
-        });
-        return new IngestProcess(await started.Task);
+        return new IngestProcess(await LaunchThread.StartAsync(info));
     }
 
     /// <summary>kill -9.</summary>
@@ -131,17 +116,5 @@ internal sealed class IngestProcess : IAsyncDisposable
     {
         lock (_log)
             _log.AppendLine(line);
-    }
-
-    private static BlockingCollection<Action> StartLauncher()
-    {
-        var launches = new BlockingCollection<Action>();
-        new Thread(() =>
-        {
-            foreach (var launch in launches.GetConsumingEnumerable())
-                launch();
-        })
-        { IsBackground = true, Name = "ingest-process-launcher" }.Start();
-        return launches;
     }
 }
