@@ -8,11 +8,11 @@ internal static class BenchReport
 {
     private static readonly JsonSerializerOptions Indented = new(ConsoleJson.Options) { WriteIndented = true };
 
-    public static Task WriteAsync(string file, IReadOnlyList<BenchResult> results, CancellationToken ct)
+    public static void Write(string file, IReadOnlyList<BenchResult> results)
     {
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30);
         var machine = $"{Environment.ProcessorCount} cores, {memory} GiB, {System.Runtime.InteropServices.RuntimeInformation.OSDescription}{Load()}";
-        return File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { machine, results }, Indented), ct);
+        File.WriteAllText(file, JsonSerializer.Serialize(new { machine, results }, Indented));
     }
 
     /// <summary>Other work on the machine makes every number smaller, so it is told beside them.</summary>

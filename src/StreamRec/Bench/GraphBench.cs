@@ -9,31 +9,26 @@ namespace StreamRec.Bench;
 /// </summary>
 public sealed class GraphBench
 {
-    private readonly Action<string> _say;
+    private readonly BenchLog _log;
 
-    /// <param name="say">Receives a line per finished measurement.</param>
-    public GraphBench(Action<string>? say = null) => _say = say ?? (_ => { });
+    /// <param name="log">Receives the numbers.</param>
+    public GraphBench(BenchLog log) => _log = log;
 
     /// <summary>All of it. 1×, 10× and 50× of a million edges take about two minutes and 3 GB. Names of rounds other than the standard ones carry a suffix with their size.</summary>
-    public IReadOnlyList<BenchResult> Run(IReadOnlyList<int> sizes, CancellationToken ct)
+    public void Run(IReadOnlyList<int> sizes, CancellationToken ct)
     {
-        var results = new List<BenchResult>();
         foreach (var edges in sizes)
         {
             ct.ThrowIfCancellationRequested();
-            var from = results.Count;
-            Round(new Edges(edges), results);
-            for (var i = from; i < results.Count; i++)
-                _say($"{results[i].Name}: {results[i].Value:N1} {results[i].Unit} (limit {results[i].LimitValue:N1}, ratio {results[i].Ratio:N2})");
+            _log.Say($"{edges:N0} edges");
+            Round(new Edges(edges));
         }
-
-        return results;
     }
 
     /// <summary>The standard rounds: 1 M, 10 M and 50 M edges. Insert and memory are quoted at 50 M, walk and load at 10 M.</summary>
-    public IReadOnlyList<BenchResult> Run(CancellationToken ct) => Run([1_000_000, 10_000_000, 50_000_000], ct);
+    public void Run(CancellationToken ct) => Run([1_000_000, 10_000_000, 50_000_000], ct);
 
-    private static void Round(Edges edges, List<BenchResult> results)
+    private void Round(Edges edges)
     {
         var n = edges.User.Length;
         var append = Best(2, () => AppendOnly(edges));
@@ -43,16 +38,16 @@ public sealed class GraphBench
         var insert = watch.Elapsed.TotalSeconds;
         var bytes = GC.GetTotalMemory(forceFullCollection: true) - before;
         var shape = $"{n:N0} power-law edges, {edges.Users:N0} users, {edges.Items:N0} items";
-        results.Add(BenchResult.Beside(Name("live_graph_insert", n, 50_000_000), n / insert, "edges/s", n / append,
+        _log.Add(BenchResult.Beside(Name("live_graph_insert", n, 50_000_000), n / insert, "edges/s", n / append,
             $"one writer, both directions, {shape}; limit: the same edges appended to four plain arrays"));
-        results.Add(BenchResult.Beside(Name("live_graph_bytes_per_edge", n, 50_000_000), bytes / (double)n, "bytes/edge", 16,
+        _log.Add(BenchResult.Beside(Name("live_graph_bytes_per_edge", n, 50_000_000), bytes / (double)n, "bytes/edge", 16,
             $"managed heap after a full collection less before, {shape}; limit: the payload alone (4 + 8 + 4), item + type/value/time by user and user by item"));
         var (steps, seconds) = Walks(graph, edges);
-        results.Add(BenchResult.Beside(Name("live_graph_walk", n, 10_000_000), steps / seconds, "steps/s", RandomReads(n),
+        _log.Add(BenchResult.Beside(Name("live_graph_walk", n, 10_000_000), steps / seconds, "steps/s", RandomReads(n),
             $"edges followed by RandomWalker on one core, restarts, counting and top-100 included, {shape}; limit: independent random reads over an int array of {n:N0}"));
         GC.KeepAlive(graph);
         if (n <= 10_000_000)
-            results.Add(Load(edges, append, shape));
+            _log.Add(Load(edges, append, shape));
     }
 
     private static BenchResult Load(Edges edges, double append, string shape)

@@ -18,35 +18,26 @@ namespace StreamRec.Bench;
 /// </summary>
 public sealed class IngestBench
 {
-    private readonly Action<string> _say;
-    private readonly List<BenchResult> _results = [];
+    private readonly BenchLog _log;
 
-    /// <param name="say">Receives a line per finished measurement.</param>
-    public IngestBench(Action<string>? say = null) => _say = say ?? (_ => { });
+    /// <param name="log">Receives the numbers.</param>
+    public IngestBench(BenchLog log) => _log = log;
 
     /// <summary>All of it: about 5 minutes on an idle machine with 2 cores, 3 GB of disk.</summary>
     /// <param name="events">Events of the largest round; a tenth of it is measured before.</param>
     /// <param name="snapshotEdges">Interactions the live graph starts from; 0 leaves that out.</param>
     /// <param name="ct">Stops between and within measurements.</param>
     /// <exception cref="LocalServerException">There is no real Kafka to start: the in-process broker does not keep a backlog.</exception>
-    public async Task<IReadOnlyList<BenchResult>> RunAsync(int events, int snapshotEdges, CancellationToken ct)
+    public async Task RunAsync(int events, int snapshotEdges, CancellationToken ct)
     {
-        foreach (var result in DecodeBench.Run(Math.Min(events, 1_000_000)))
-            Add(result);
+        _log.Add(DecodeBench.Run(Math.Min(events, 1_000_000)));
         var options = new LocalServersOptions { Root = LocalPaths.NewRunFolder("bench"), UseExternal = false, Kafka = KafkaChoice.Real };
         await using var servers = await LocalServers.StartAsync(options, ct);
         foreach (var size in (int[])[events / 10, events])
             await RoundAsync(servers, new BenchEvents(size, Math.Max(1, size / 10), Math.Max(1, size / 40)), size == events, ct);
-        Add(await RedisMemory.RunAsync(servers.RedisConnectionString, events / 2, ct));
+        _log.Add(await RedisMemory.RunAsync(servers.RedisConnectionString, events / 2, ct));
         if (snapshotEdges > 0)
             await StartAsync(servers, new BenchEvents(snapshotEdges, snapshotEdges / 50, snapshotEdges / 500), ct);
-        return _results;
-    }
-
-    private void Add(BenchResult result)
-    {
-        _results.Add(result);
-        _say($"{result.Name}: {result.Value:N1} {result.Unit} (limit {result.LimitValue:N1}, ratio {result.Ratio:N2})");
     }
 
     private async Task RoundAsync(LocalServers servers, BenchEvents events, bool largest, CancellationToken ct)
@@ -54,7 +45,7 @@ public sealed class IngestBench
         var name = string.Create(CultureInfo.InvariantCulture, $"bench_{events.Count}");
         var topics = new Topics { Prefix = name + "." };
         await servers.CreateTopicsAsync(LocalTopics.Of(topics), ct);
-        _say($"producing {events.Shape}");
+        _log.Say($"producing {events.Shape}");
         Produce(servers.KafkaBootstrap, topics.Interactions, events, ct);
         await using var source = await SchemaAsync(servers, name, ct);
         using var redis = await ConnectionMultiplexer.ConnectAsync(servers.RedisConnectionString);
@@ -63,9 +54,9 @@ public sealed class IngestBench
         var limit = await CopyLimit.RunAsync(source, events, ct);
         var (seconds, allocated) = await IngestAsync(servers, graph, new RedisGraph(redis, name + ":"), topics, events.Count, ct);
         var suffix = largest ? "" : string.Create(CultureInfo.InvariantCulture, $"_{events.Count / 1000}k");
-        Add(BenchResult.Beside("ingest_durable" + suffix, events.Count / seconds, "events/s", events.Count / limit,
+        _log.Add(BenchResult.Beside("ingest_durable" + suffix, events.Count / seconds, "events/s", events.Count / limit,
             $"Kafka to Postgres (fsync) and Redis, start of the worker to the last commit and watermark, {events.Shape}; limit: one binary COPY of the same rows into a table with the same indexes"));
-        Add(BenchResult.Alone("ingest_alloc" + suffix, allocated / (double)events.Count, "bytes/event", $"allocated by the whole process while it ingested, {events.Shape}"));
+        _log.Add(BenchResult.Alone("ingest_alloc" + suffix, allocated / (double)events.Count, "bytes/event", $"allocated by the whole process while it ingested, {events.Shape}"));
         if (largest)
             await MemoryAsync(servers, topics, events, ct);
     }
@@ -123,7 +114,7 @@ public sealed class IngestBench
             await Task.Delay(100, ct);
         }
 
-        Add(BenchResult.Alone("ingest_rss", watched.Peak / 1e6, "MB", string.Create(CultureInfo.InvariantCulture,
+        _log.Add(BenchResult.Alone("ingest_rss", watched.Peak / 1e6, "MB", string.Create(CultureInfo.InvariantCulture,
             $"largest resident memory of 'streamrec run ingest' while it worked off {backlog:N0} of {events.Shape}; after a fifth of them it was {early / 1e6:N0} MB")));
     }
 
@@ -132,14 +123,14 @@ public sealed class IngestBench
         await using var source = await SchemaAsync(servers, "bench_start", ct);
         var graph = new PostgresGraph(source);
         await graph.MigrateAsync(ct);
-        _say($"filling Postgres with {edges.Shape}");
+        _log.Say($"filling Postgres with {edges.Shape}");
         await FillAsync(graph, source, edges, ct);
         var limit = await CopyLimit.ReadAsync(source, ct);
         var watch = Stopwatch.StartNew();
         var snapshot = await graph.SnapshotAsync(cancellation: ct);
         var read = watch.Elapsed.TotalSeconds;
         var live = LiveGraph.Load(snapshot, new LiveGraphOptions { MaxEdges = edges.Count }, ct);
-        Add(BenchResult.Beside("live_graph_start", watch.Elapsed.TotalSeconds, "s", limit, string.Create(CultureInfo.InvariantCulture,
+        _log.Add(BenchResult.Beside("live_graph_start", watch.Elapsed.TotalSeconds, "s", limit, string.Create(CultureInfo.InvariantCulture,
             $"snapshot from Postgres ({read:N1} s) and LiveGraph.Load, {live.EdgeCount:N0} edges, {live.UserCount:N0} users; limit: COPY of the same columns to nowhere")));
     }
 

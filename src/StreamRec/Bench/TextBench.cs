@@ -15,25 +15,23 @@ public sealed class TextBench
 {
     private const int Batch = 32, Tokens = 64, Hidden = 384, Wide = 1536, Layers = 6;
     private static readonly string[] SpecialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-    private readonly Action<string> _say;
+    private readonly BenchLog _log;
     private readonly Peer? _peer;
     private readonly int _rounds;
     private readonly double _seconds;
 
-    /// <param name="say">Receives a line per finished measurement.</param>
+    /// <param name="log">Receives the numbers.</param>
     /// <param name="peer">A command that prints <c>{"tokens_per_s": …}</c> for the same batch, run in turn with ours; null for none.</param>
     /// <param name="rounds">Turns.</param>
     /// <param name="seconds">Length of one measurement of a turn.</param>
-    public TextBench(Action<string>? say = null, string? peer = null, int rounds = 3, double seconds = 4) =>
-        (_say, _peer, _rounds, _seconds) = (say ?? (_ => { }), peer is null ? null : new Peer(peer, "tokens_per_s"), rounds, seconds);
+    public TextBench(BenchLog log, string? peer = null, int rounds = 3, double seconds = 4) =>
+        (_log, _peer, _rounds, _seconds) = (log, peer is null ? null : new Peer(peer, "tokens_per_s"), rounds, seconds);
 
-    public IReadOnlyList<BenchResult> Run(int threads, CancellationToken ct)
+    public void Run(int threads, CancellationToken ct)
     {
         TorchRuntime.Prepare(threads);
-        List<BenchResult> results = [.. Encoding(ct), .. Tokenizing(ct)];
-        foreach (var r in results)
-            _say(string.Create(CultureInfo.InvariantCulture, $"{r.Name}: {r.Value:N0} {r.Unit} (limit {r.LimitValue:N0}, ratio {r.Ratio:N2})"));
-        return results;
+        _log.Add(Tokenizing(ct));
+        _log.Add(Encoding(ct));
     }
 
     private List<BenchResult> Encoding(CancellationToken ct)
@@ -57,7 +55,7 @@ public sealed class TextBench
             torchSharp.Add(Rounds.Rate(_seconds, () => Forward(model, ids), ct));
             if (_peer is not null)
                 peers.Add(_peer.Run(ct));
-            _say(string.Create(CultureInfo.InvariantCulture, $"round {round + 1}: {ours[^1]:N0} tokens/s, products {products[^1]:N0}, torch {torchSharp[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
+            _log.Say(string.Create(CultureInfo.InvariantCulture, $"round {round + 1}: {ours[^1]:N0} tokens/s, products {products[^1]:N0}, torch {torchSharp[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
         }
 
         var threads = $"{get_num_threads()} threads, float32, median of {_rounds} turns";

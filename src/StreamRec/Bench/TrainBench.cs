@@ -17,31 +17,32 @@ namespace StreamRec.Bench;
 public sealed class TrainBench
 {
     private readonly GraphSnapshot _snapshot;
-    private readonly Action<string> _say;
+    private readonly BenchLog _log;
     private readonly Peer? _sequencePeer, _graphPeer;
     private readonly int _rounds;
     private readonly double _seconds;
 
     /// <param name="snapshot">Of which the first nine tenths are learned.</param>
-    /// <param name="say">Receives a line per finished measurement.</param>
+    /// <param name="log">Receives the numbers.</param>
     /// <param name="sequencePeer">A command that trains the same sequence model and prints <c>{"examples_per_s": …}</c>; null for none.</param>
     /// <param name="graphPeer">The same for graph attention.</param>
     /// <param name="rounds">Turns.</param>
     /// <param name="seconds">Length of one measurement of a turn.</param>
-    public TrainBench(GraphSnapshot snapshot, Action<string>? say = null, string? sequencePeer = null, string? graphPeer = null, int rounds = 3, double seconds = 10)
+    public TrainBench(GraphSnapshot snapshot, BenchLog log, string? sequencePeer = null, string? graphPeer = null, int rounds = 3, double seconds = 10)
     {
-        (_snapshot, _say, _rounds, _seconds) = (snapshot, say ?? (_ => { }), rounds, seconds);
+        (_snapshot, _log, _rounds, _seconds) = (snapshot, log, rounds, seconds);
         _sequencePeer = sequencePeer is null ? null : new Peer(sequencePeer, "examples_per_s");
         _graphPeer = graphPeer is null ? null : new Peer(graphPeer, "examples_per_s");
     }
 
-    public IReadOnlyList<BenchResult> Run(int threads, CancellationToken ct)
+    public void Run(int threads, CancellationToken ct)
     {
         TorchRuntime.Prepare(threads);
         var data = new TrainingData(_snapshot, null, EventTypes.Default, 0);
         var end = data.Log.Count * 9 / 10;
         var how = string.Create(CultureInfo.InvariantCulture, $"{end:N0} events, {data.Log.Users:N0} users, {data.Log.Items:N0} items, {get_num_threads()} threads, median of {_rounds} turns");
-        return [.. Sequence(data, end, how, ct), .. Graph(data, end, how, ct)];
+        _log.Add(Sequence(data, end, how, ct));
+        _log.Add(Graph(data, end, how, ct));
     }
 
     private List<BenchResult> Sequence(TrainingData data, int end, string how, CancellationToken ct)
@@ -65,7 +66,7 @@ public sealed class TrainBench
             ours.Add(Train(_seconds));
             if (_sequencePeer is not null)
                 peers.Add(_sequencePeer.Run(ct));
-            _say(string.Create(CultureInfo.InvariantCulture, $"sequences, round {round + 1}: {ours[^1]:N0} examples/s, products {products[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
+            _log.Say(string.Create(CultureInfo.InvariantCulture, $"sequences, round {round + 1}: {ours[^1]:N0} examples/s, products {products[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
         }
 
         List<BenchResult> rows =
@@ -88,7 +89,7 @@ public sealed class TrainBench
             ours.Add(Rounds.Rate(_seconds, () => trainer.Epoch(ct), ct));
             if (_graphPeer is not null)
                 peers.Add(_graphPeer.Run(ct));
-            _say(string.Create(CultureInfo.InvariantCulture, $"graph attention, round {round + 1}: {ours[^1]:N0} examples/s{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
+            _log.Say(string.Create(CultureInfo.InvariantCulture, $"graph attention, round {round + 1}: {ours[^1]:N0} examples/s{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
         }
 
         var gat = $"2 layers of GAT both ways over {pairs.Length:N0} edges, 2 heads, 64 wide, batches of 8,192 pairs; an example is a pair; {how}";

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using Spectre.Console;
 using StreamRec.Bench;
 using StreamRec.Sources;
@@ -26,40 +25,41 @@ internal static class BenchCommand
         command.SetAction(async (parsed, ct) =>
         {
             List<BenchResult> results = [];
-            await AnsiConsole.Status().StartAsync("measuring", async status =>
-            {
-                await foreach (var part in MeasureAsync(parsed, parsed.GetValue(what)!, step => status.Status(Markup.Escape(step)), ct))
-                    results.AddRange(part);
-            });
+            await AnsiConsole.Status().StartAsync("measuring", status => MeasureAsync(parsed, parsed.GetValue(what)!, new BenchLog(
+                step => status.Status(Markup.Escape(step)),
+                result =>
+                {
+                    results.Add(result);
+                    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{result.Name}: {Number(result.Value)} {result.Unit} (limit {Number(result.LimitValue)}, ratio {Number(result.Ratio)})");
+                    if (parsed.GetValue(Report) is { } file)
+                        BenchReport.Write(file.FullName, results);
+                }), ct));
             var table = new Table().AddColumns("name", "value", "unit", "limit", "ratio", "how");
             foreach (var r in results)
-                table.AddRow(r.Name, Number(r.Value), r.Unit, r.LimitValue is { } limit ? Number(limit) : "–", r.Ratio is { } ratio ? Number(ratio) : "–", Markup.Escape(r.How));
+                table.AddRow(r.Name, Number(r.Value), r.Unit, Number(r.LimitValue), Number(r.Ratio), Markup.Escape(r.How));
             AnsiConsole.Write(table);
-            if (parsed.GetValue(Report) is { } file)
-                await BenchReport.WriteAsync(file.FullName, results, ct);
             return 0;
         });
         return command;
     }
 
-    private static async IAsyncEnumerable<IReadOnlyList<BenchResult>> MeasureAsync(
-        ParseResult parsed, string what, Action<string> say, [EnumeratorCancellation] CancellationToken ct)
+    private static async Task MeasureAsync(ParseResult parsed, string what, BenchLog log, CancellationToken ct)
     {
         var threads = CommandContext.Settings(parsed).Trainer.Threads;
         if (what is "graph" or "all")
-            yield return await Task.Run(() => new GraphBench(say).Run(ct), ct);
+            await Task.Run(() => new GraphBench(log).Run(ct), ct);
         if (what is "ingest" or "all")
-            yield return await Task.Run(() => new IngestBench(say).RunAsync(parsed.GetValue(Events), parsed.GetValue(Edges), ct), ct);
+            await Task.Run(() => new IngestBench(log).RunAsync(parsed.GetValue(Events), parsed.GetValue(Edges), ct), ct);
         if (what is "text" or "all")
-            yield return await Task.Run(() => new TextBench(say, parsed.GetValue(Peer)).Run(threads, ct), ct);
+            await Task.Run(() => new TextBench(log, parsed.GetValue(Peer)).Run(threads, ct), ct);
         if (what is "train" && parsed.GetValue(Data) is null)
             throw new SettingsException("bench train needs --data, the folder of the dataset");
         if (what is "train" or "all" && parsed.GetValue(Data) is { } data)
         {
             var snapshot = EvaluationData.Open(parsed.GetValue(Dataset)!, data).Snapshot with { Attributes = null };
-            yield return await Task.Run(() => new TrainBench(snapshot, say, parsed.GetValue(Peer), parsed.GetValue(GraphPeer)).Run(threads, ct), ct);
+            await Task.Run(() => new TrainBench(snapshot, log, parsed.GetValue(Peer), parsed.GetValue(GraphPeer)).Run(threads, ct), ct);
         }
     }
 
-    private static string Number(double value) => value.ToString(value >= 1000 ? "N0" : "0.###", CultureInfo.InvariantCulture);
+    private static string Number(double? value) => value is { } v ? v.ToString(v >= 1000 ? "N0" : "0.###", CultureInfo.InvariantCulture) : "–";
 }
