@@ -86,16 +86,12 @@ public static class TextPretrainer
         var tensors = encoder.Export();
         var step = Math.Max(1, rows.Length / CentreTexts);
         tensors[SentenceEncoder.CentreName] = ([options.HiddenSize], Centre(encoder, vocabulary, [.. rows.Where((_, i) => i % step == 0)]));
-        var written = folder + ".new";
-        if (Directory.Exists(written))
-            Directory.Delete(written, recursive: true);
-        Directory.CreateDirectory(written);
-        config.Save(Path.Combine(written, "config.json"));
-        vocabulary.Save(Path.Combine(written, "vocab.txt"));
-        SafeTensors.Write(Path.Combine(written, "model.safetensors"), tensors);
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
-        Directory.Move(written, folder);
+        WholeFolder.Replace(folder, written =>
+        {
+            config.Save(Path.Combine(written, "config.json"));
+            vocabulary.Save(Path.Combine(written, "vocab.txt"));
+            SafeTensors.Write(Path.Combine(written, "model.safetensors"), tensors);
+        });
     }
 
     private static void Train(BertEncoder encoder, WordPieceVocabulary vocabulary, int[][] rows, PretrainOptions options, IProgress<TextProgress>? progress, CancellationToken ct)

@@ -115,11 +115,8 @@ public static class TextTuner
         return BertEncoder.Normalize(BertEncoder.Pool(encoder.forward(ids, mask), mask, pooling));
     }
 
-    private static void Write(BertEncoder encoder, float[]? centre, string from, string folder)
+    private static void Write(BertEncoder encoder, float[]? centre, string from, string folder) => WholeFolder.Replace(folder, written =>
     {
-        var written = folder + ".new";
-        if (Directory.Exists(written))
-            Directory.Delete(written, recursive: true);
         Directory.CreateDirectory(Path.Combine(written, "1_Pooling"));
         foreach (var file in Settings.Where(f => File.Exists(Path.Combine(from, f))))
             File.Copy(Path.Combine(from, file), Path.Combine(written, file));
@@ -129,8 +126,5 @@ public static class TextTuner
         SafeTensors.Write(Path.Combine(written, "model.safetensors"), tensors);
         if (encoder.NamedAdapters().Any())
             SafeTensors.Write(Path.Combine(written, "lora_adapter.safetensors"), encoder.ExportAdapters());
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
-        Directory.Move(written, folder);
-    }
+    });
 }
