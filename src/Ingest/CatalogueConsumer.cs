@@ -195,21 +195,19 @@ internal sealed class CatalogueConsumer : IDisposable
 
                 // Compaction removes offsets that later records replace, so a gap here loses nothing.
                 _buffers[partition] = new CatalogueBuffer(partition, next, MaxBatch);
-                _stats.SetError(Place(partition), null);
+                _stats.SetError(InteractionConsumer.Place(partition), null);
                 Log.Assigned(_log, partition.Topic, partition.Partition.Value, next);
                 return new TopicPartitionOffset(partition, Math.Max(low, next));
             }
             catch (Exception e) when (e is Npgsql.NpgsqlException or KafkaException)
             {
-                _stats.SetError(Place(partition), e.Message);
+                _stats.SetError(InteractionConsumer.Place(partition), e.Message);
                 Log.ClaimRetried(_log, partition.Topic, partition.Partition.Value, e.Message);
                 if (_stop.WaitHandle.WaitOne(delay))
                     throw new OperationCanceledException(_stop);
             }
         }
     }
-
-    private static string Place(TopicPartition partition) => $"{partition.Topic}/{partition.Partition.Value}";
 
     private void Drop(List<TopicPartitionOffset> partitions)
     {

@@ -222,7 +222,8 @@ internal sealed class InteractionConsumer : IDisposable
         return _from?.Offset is { } offset ? Math.Clamp(offset, low, high) : low;
     }
 
-    private static string Place(TopicPartition partition) => $"{partition.Topic}/{partition.Partition.Value}";
+    /// <summary>A partition's name among the errors of <see cref="IngestStats"/>.</summary>
+    internal static string Place(TopicPartition partition) => $"{partition.Topic}/{partition.Partition.Value}";
 
     private (long Low, long High) Watermarks(TopicPartition partition)
     {

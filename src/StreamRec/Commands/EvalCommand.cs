@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Spectre.Console;
 using StreamRec.Contracts;
+using StreamRec.Local;
 using StreamRec.Model;
 using StreamRec.Sources;
 using StreamRec.Trainer.Data;
@@ -92,7 +93,7 @@ internal static class EvalCommand
     /// <summary>A sentence encoder in the optional folder beside the clone; null where there is none.</summary>
     private static string? WeightsBesideTheClone()
     {
-        var folder = Path.Combine(Environment.GetEnvironmentVariable("STREAMREC_ROOT") ?? ".", "..", "shared", "weights", "all-MiniLM-L6-v2");
+        var folder = Path.Combine(LocalPaths.Root, "..", "shared", "weights", "all-MiniLM-L6-v2");
         return Directory.Exists(folder) ? folder : null;
     }
 

@@ -227,7 +227,9 @@ internal sealed class DemoSession : IDisposable
             while (first != work && first.IsCompletedSuccessfully && helpers.Contains(first))
                 first = await Task.WhenAny([work, _host.Completion, .. helpers.Where(h => !h.IsCompletedSuccessfully)]);
             await first;
-            return first == work ? false : throw new InvalidOperationException("the roles stopped before the demo was over");
+            if (first != work)
+                throw new InvalidOperationException("the roles stopped before the demo was over");
+            return false;
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {

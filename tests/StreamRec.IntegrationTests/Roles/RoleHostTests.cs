@@ -2,11 +2,11 @@ using System.Text;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRec.Contracts;
-using StreamRec.Local;
+using StreamRec.IntegrationTests.Ingest;
+using StreamRec.IntegrationTests.Trainer;
 using StreamRec.Model;
 using StreamRec.Roles;
 using StreamRec.Trainer.Text;
-using StreamRec.Trainer.Training;
 using Xunit;
 
 namespace StreamRec.IntegrationTests.Roles;
@@ -14,7 +14,7 @@ namespace StreamRec.IntegrationTests.Roles;
 /// <summary>Every role in one process, from an event on a topic to a list by a trained model on a topic.</summary>
 public sealed class RoleHostTests(Servers servers) : IDisposable
 {
-    private const int Items = 40, Ring = 8, Users = 60, Events = 1_200;
+    private const int Users = 60, Events = 1_200;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("streamrec-roles-");
 
@@ -43,14 +43,14 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
             Assert.True(announced.Metrics["ndcg_10"] > announced.Metrics["popularity_ndcg_10"]);
             version = (await host.Stores.Registry.ChampionAsync(settings.Trainer.ModelName, Ct))!.Version;
             Assert.Equal(version, announced.Version);
-            await UntilAsync("the scorer serves it", () => host.Scorer!.Stats.ModelVersion == version);
+            await Harness.UntilAsync("the scorer serves it", () => Task.FromResult(host.Scorer!.Stats.ModelVersion == version));
             await SendAsync(topics.Requests, "u1", Json.Encode(new RecommendationRequest { RequestId = "r1", UserId = "u1", K = 5 }));
             var list = await AnswerAsync(topics, "r1");
             Assert.Equal((version, 5), (list.ModelVersion, list.Items.Count));
         }
 
         await using var again = await RoleHost.StartAsync(settings, RoleSet.Trainer, NullLoggerFactory.Instance, Ct);
-        await UntilAsync("the volume trigger has looked", () => again.Triggers!.NextVolume > settings.Control.TrainAfterEvents);
+        await Harness.UntilAsync("the volume trigger has looked", () => Task.FromResult(again.Triggers!.NextVolume > settings.Control.TrainAfterEvents));
         var runs = await again.Stores.Registry.Runs.ListAsync(10, Ct);
         Assert.Equal(Events / (int)settings.Control.TrainAfterEvents, runs.Count);
     }
@@ -70,25 +70,21 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
             Ingest = defaults.Ingest with { GroupId = servers.NewGroup() },
             Scorer = defaults.Scorer with { GroupId = servers.NewGroup(), ArtifactRoot = _folder.FullName, Debounce = TimeSpan.FromMilliseconds(50) },
             Text = new TextOptions { Folder = Path.Combine(_folder.FullName, "text"), Pretrain = new PretrainOptions { Steps = 4, HiddenSize = 16, VocabularySize = 100 } },
-            Trainer = defaults.Trainer with
-            {
-                ModelsDirectory = _folder.FullName, Device = "cpu", Encoder = new EncoderConfig { Dim = 16, Ffn = 32, MaxHistory = 12 },
-                Loop = new LoopOptions { Epochs = 6, LearningRate = 0.01 }, BatchTokens = 200, Neighbours = 5, HoldoutEvents = 150, BlendEvents = 150, ValidationEvents = 80,
-            },
+            Trainer = TrainerWorkerTests.Options(_folder.FullName),
         };
     }
 
     /// <summary>Users who walk along rings of items: learnable, and not by popularity.</summary>
     private async Task SendEventsAsync(Topics topics)
     {
-        for (var i = 0; i < Items; i++)
-            await SendAsync(topics.Items, "i" + i, Json.Encode(new ItemRecord { ItemId = "i" + i, Title = $"item {i} of ring {i / Ring}" }));
+        for (var i = 0; i < TrainerWorkerTests.Items; i++)
+            await SendAsync(topics.Items, "i" + i, Json.Encode(new ItemRecord { ItemId = "i" + i, Title = $"item {i}" }));
         var random = new Random(1);
         var sent = new List<Task>();
         for (var k = 0; k < Events; k++)
         {
             var (user, step) = (k % Users, k / Users);
-            var item = random.Next(10) == 0 ? random.Next(Items) : (user % (Items / Ring) * Ring) + ((user + step) % Ring);
+            var item = TrainerWorkerTests.ItemOf(user, step, random);
             var json = $$"""{"event_id":"e{{k}}","user_id":"u{{user}}","item_id":"i{{item}}","type":"like","time":{{1_700_000_000_000 + (k * 60_000L)}}}""";
             sent.Add(SendAsync(topics.Interactions, "u" + user, Encoding.UTF8.GetBytes(json)));
         }
@@ -127,14 +123,4 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
                 consumer.Close();
             }
         }, Ct);
-
-    private static async Task UntilAsync(string what, Func<bool> holds)
-    {
-        var end = Environment.TickCount64 + 60_000;
-        while (!holds())
-        {
-            Assert.True(Environment.TickCount64 < end, $"not within 60 s: {what}");
-            await Task.Delay(20, Ct);
-        }
-    }
 }

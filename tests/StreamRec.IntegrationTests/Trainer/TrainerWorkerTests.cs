@@ -11,7 +11,8 @@ namespace StreamRec.IntegrationTests.Trainer;
 
 public sealed class TrainerWorkerTests(Servers servers)
 {
-    private const int Items = 40, Ring = 8;
+    internal const int Items = 40;
+    private const int Ring = 8;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -67,7 +68,8 @@ public sealed class TrainerWorkerTests(Servers servers)
 
     private static TrainRequested Request(bool fineTune) => new(Guid.NewGuid(), "test", fineTune, "test", DateTimeOffset.UtcNow);
 
-    private static TrainerOptions Options(string models) => new()
+    /// <summary>A small model that learns the rings in seconds.</summary>
+    internal static TrainerOptions Options(string models) => new()
     {
         ModelsDirectory = models,
         Threads = 1,
@@ -81,6 +83,10 @@ public sealed class TrainerWorkerTests(Servers servers)
         ValidationEvents = 80,
     };
 
+    /// <summary>The next item of a user on the way along their ring; one in ten is any item.</summary>
+    internal static int ItemOf(int user, int step, Random random) =>
+        random.Next(10) == 0 ? random.Next(Items) : (user % (Items / Ring) * Ring) + ((user + step) % Ring);
+
     /// <summary>Users who walk along rings of items, one event every few minutes: learnable, and not by popularity.</summary>
     private static async Task FillAsync(PostgresGraph graph, int users, int eventsPerUser, long fromOffset)
     {
@@ -93,9 +99,7 @@ public sealed class TrainerWorkerTests(Servers servers)
         for (var k = 0; k < users * eventsPerUser; k++)
         {
             var (user, step) = (k % users, k / users);
-            var item = (user % (Items / Ring) * Ring) + ((user + step) % Ring);
-            if (random.Next(10) == 0)
-                item = random.Next(Items);
+            var item = ItemOf(user, step, random);
             var offset = fromOffset + k;
             batch.Add(offset, new Interaction((UInt128)offset + 1, $"u{user}", $"i{item}", 2, float.NaN, start + (k * 60_000L)));
         }
