@@ -23,8 +23,8 @@ internal sealed class EdgePool
     public EdgePool(int capacity, bool withInfo, bool frozen)
     {
         capacity = Math.Max(capacity, 64);
-        _neighbour = GC.AllocateUninitializedArray<int>(capacity);
-        _info = withInfo ? GC.AllocateUninitializedArray<ulong>(capacity) : [];
+        _neighbour = Memory.Allocate<int>(capacity);
+        _info = withInfo ? Memory.Allocate<ulong>(capacity) : [];
         _frozen = frozen;
     }
 
@@ -64,6 +64,28 @@ internal sealed class EdgePool
         return position + inSlice;
     }
 
+    /// <summary>Writer: fetches the cell a node's next edge goes to, if it is in a slice there is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchEnd(long header)
+    {
+        var degree = NodeHeader.Degree(header);
+        var cell = NodeHeader.Position(header) + degree - Before(SliceOf(degree));
+        if ((uint)cell >= (uint)_neighbour.Length)
+            return;
+        Memory.Prefetch(ref _neighbour[cell]);
+        if (_info.Length > 0)
+            Memory.Prefetch(ref _info[cell]);
+    }
+
+    /// <summary>Writer: fetches a node's newest slice, and the link to the one before.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchRun(int position)
+    {
+        Memory.Prefetch(ref _neighbour[position - 1]);
+        if (_info.Length > 0)
+            Memory.Prefetch(ref _info[position]);
+    }
+
     /// <summary>Writer, frozen pools: room for a whole run.</summary>
     public int AppendRun(int degree)
     {
@@ -84,6 +106,22 @@ internal sealed class EdgePool
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int CellOf(int[] neighbours, int position, int degree, int edge)
         => _frozen ? position + edge : CellInSlices(neighbours, position, degree, edge);
+
+    /// <summary>
+    /// The cell of an edge, or, where older slices come before it, the cell with the link to the next of them: then <paramref name="links"/> are to be followed and
+    /// the edge is <paramref name="rest"/> cells behind the start of the last. For who has other things to do while a link is fetched.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int CellOrLink(int position, int degree, int edge, out int links, out int rest)
+    {
+        (links, rest) = (0, edge);
+        if (_frozen)
+            return position + edge;
+        var wanted = SliceOf(edge);
+        links = SliceOf(degree - 1) - wanted;
+        rest = edge - Before(wanted);
+        return links == 0 ? position + rest : position - 1;
+    }
 
     /// <summary>Writer: the position of a node whose degree shrinks to <paramref name="kept"/>: where the slice of its new last edge starts.</summary>
     public int PositionFor(int[] neighbours, int position, int degree, int kept)
@@ -126,11 +164,11 @@ internal sealed class EdgePool
         if (_next + (long)cells <= _neighbour.Length)
             return;
         var length = (int)Math.Min(Array.MaxLength, Math.Max(_next + (long)cells, _neighbour.Length + ((long)_neighbour.Length / 2)));
-        var neighbour = GC.AllocateUninitializedArray<int>(length);
+        var neighbour = Memory.Allocate<int>(length);
         Array.Copy(_neighbour, neighbour, _next);
         if (_info.Length > 0)
         {
-            var info = GC.AllocateUninitializedArray<ulong>(length);
+            var info = Memory.Allocate<ulong>(length);
             Array.Copy(_info, info, _next);
             Volatile.Write(ref _info, info);
         }

@@ -30,12 +30,16 @@ public sealed partial class LiveGraph
 
     private static void Freeze(HeaderTable headers, LiveSegment full, EdgePool from, LiveSegment frozen, EdgePool to, int slot, int next)
     {
+        const int Ahead = 16; // nodes whose edges are fetched while those of the nodes before are copied
         for (var node = 0; node < headers.Nodes; node++)
         {
             ref var row = ref headers.Row(node);
             // The dropped segment's header must go before its tag can return.
             Unsafe.Add(ref row, next) = 0;
             ref var header = ref Unsafe.Add(ref row, slot);
+            var ahead = Unsafe.Add(ref headers.Row(node + Ahead), slot);
+            if (NodeHeader.Tag(ahead) == full.Tag)
+                from.PrefetchRun(NodeHeader.Position(ahead));
             if (NodeHeader.Tag(header) != full.Tag)
                 continue;
             var degree = NodeHeader.Degree(header);

@@ -68,11 +68,12 @@ public sealed partial class LiveGraph
             graph.InternUser(user);
         foreach (var item in snapshot.Items)
             graph.InternItem(item.ItemId);
-        for (var i = Math.Max(0, snapshot.Count - options.MaxEdges); i < snapshot.Count; i++)
+        const int Stretch = 1 << 16;
+        for (var from = Math.Max(0, snapshot.Count - options.MaxEdges); from < snapshot.Count; from += Stretch)
         {
-            if ((i & 0xFFFF) == 0)
-                ct.ThrowIfCancellationRequested();
-            graph.Add(snapshot.User[i], snapshot.Item[i], snapshot.Type[i], snapshot.Value[i], snapshot.TimeMs[i]);
+            ct.ThrowIfCancellationRequested();
+            var part = from..Math.Min(from + Stretch, snapshot.Count);
+            graph.Add(snapshot.User.AsSpan(part), snapshot.Item.AsSpan(part), snapshot.Type.AsSpan(part), snapshot.Value.AsSpan(part), snapshot.TimeMs.AsSpan(part));
         }
 
         return graph;
@@ -116,6 +117,36 @@ public sealed partial class LiveGraph
         _active.Added++;
         _active.Live++;
         Volatile.Write(ref _edges, _edges + 1);
+    }
+
+    /// <summary>
+    /// Writer. Adds edges in order, as one <see cref="Add(int, int, byte, float, long)"/> each would, several times as fast: an edge is four cache misses, two
+    /// headers and the cells they point to, which are fetched while the edges before it are written.
+    /// </summary>
+    /// <param name="users">Dense user indexes; the other spans are as long.</param>
+    /// <param name="items">Dense item indexes.</param>
+    /// <param name="types">Codes of the event types.</param>
+    /// <param name="values">NaN = none.</param>
+    /// <param name="timesMs">Unix milliseconds.</param>
+    public void Add(ReadOnlySpan<int> users, ReadOnlySpan<int> items, ReadOnlySpan<byte> types, ReadOnlySpan<float> values, ReadOnlySpan<long> timesMs)
+    {
+        const int Headers = 24, Cells = 12; // edges ahead
+        for (var i = 0; i < users.Length; i++)
+        {
+            if (i + Headers < users.Length)
+            {
+                Memory.Prefetch(ref UserHeaders.Row(users[i + Headers]));
+                Memory.Prefetch(ref ItemHeaders.Row(items[i + Headers]));
+            }
+
+            if (i + Cells < users.Length)
+            {
+                _active.Users.PrefetchEnd(Unsafe.Add(ref UserHeaders.Row(users[i + Cells]), _slot));
+                _active.Items.PrefetchEnd(Unsafe.Add(ref ItemHeaders.Row(items[i + Cells]), _slot));
+            }
+
+            Add(users[i], items[i], types[i], values[i], timesMs[i]);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -2,7 +2,6 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace StreamRec.GraphStore;
 
@@ -97,6 +96,8 @@ public sealed class RandomWalker(LiveGraph graph)
         var newestSlot = graph.NewestSlot;
         var byAge = (Vector256.Create(newestSlot) - Vector256<int>.Indices) & Vector256.Create(LiveGraph.Slots - 1);
         var limit = newest > 0 ? newest : int.MaxValue;
+        Span<Link> linked = stackalloc Link[WalkScratch.Lanes];
+        var waiting = 0;
         for (var lane = 0; lane < node.Length; lane++)
         {
             cell[lane] = -1;
@@ -109,18 +110,39 @@ public sealed class RandomWalker(LiveGraph graph)
             var pool = users ? segment.Users : segment.Items;
             var array = pool.Neighbours;
             from[lane] = array;
-            var at = cell[lane] = pool.CellOf(array, position, degree, degree - 1 - back);
-            Prefetch(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(array), at));
+            var at = cell[lane] = pool.CellOrLink(position, degree, degree - 1 - back, out var links, out var rest);
+            if (links > 0)
+                linked[waiting++] = new Link(lane, links, rest);
+            Memory.Prefetch(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(array), at));
         }
 
+        while (waiting > 0)
+            waiting = FollowLinks(linked[..waiting], cell, ref from);
         scratch.Steps += lanes;
         for (var lane = 0; lane < node.Length; lane++)
         {
             var next = cell[lane] < 0 ? -1 : from[lane]![cell[lane]];
             node[lane] = next;
             if (next >= 0)
-                Prefetch(ref nextTable.Row(next));
+                Memory.Prefetch(ref nextTable.Row(next));
         }
+    }
+
+    /// <summary>Each lane that waits for an older slice of a growing pool goes one link back; those that arrive no longer wait.</summary>
+    private static int FollowLinks(Span<Link> linked, Span<int> cell, ref LaneArrays from)
+    {
+        var waiting = 0;
+        foreach (var (lane, links, rest) in linked)
+        {
+            var array = from[lane]!;
+            var position = array[cell[lane]];
+            var at = cell[lane] = links > 1 ? position - 1 : position + rest;
+            if (links > 1)
+                linked[waiting++] = new Link(lane, links - 1, rest);
+            Memory.Prefetch(ref array[at]);
+        }
+
+        return waiting;
     }
 
     /// <summary>
@@ -144,6 +166,9 @@ public sealed class RandomWalker(LiveGraph graph)
         var age = BitOperations.PopCount(newer.ExtractMostSignificantBits());
         return ref Unsafe.Add(ref row, (newestSlot - age) & (LiveGraph.Slots - 1));
     }
+
+    /// <summary>A lane whose cell is that of a link: so many links until the slice, in which the edge is so far from the start.</summary>
+    private readonly record struct Link(int Lane, int Links, int Rest);
 
     [InlineArray(WalkScratch.Lanes)]
     private struct LaneArrays
@@ -211,13 +236,4 @@ public sealed class RandomWalker(LiveGraph graph)
     }
 
     private static bool Better(in WalkCandidate a, in WalkCandidate b) => a.Score > b.Score || (a.Score == b.Score && a.Item < b.Item);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe void Prefetch<T>(ref T at)
-        where T : unmanaged
-    {
-        // A prefetch of a moved or freed address is harmless, so the reference need not be pinned.
-        if (Sse.IsSupported)
-            Sse.Prefetch0(Unsafe.AsPointer(ref at));
-    }
 }

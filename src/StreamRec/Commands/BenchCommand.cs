@@ -30,14 +30,11 @@ internal static class BenchCommand
                 result =>
                 {
                     results.Add(result);
-                    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{result.Name}: {Number(result.Value)} {result.Unit} (limit {Number(result.LimitValue)}, ratio {Number(result.Ratio)})");
+                    var limit = result.LimitValue is null ? "" : $"; limit {Number(result.LimitValue)}, ratio {Number(result.Ratio)}";
+                    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[bold]{result.Name}  {Number(result.Value)}[/] {result.Unit}{limit}\n  [dim]{result.How}[/]");
                     if (parsed.GetValue(Report) is { } file)
                         BenchReport.Write(file.FullName, results);
                 }), ct));
-            var table = new Table().AddColumns("name", "value", "unit", "limit", "ratio", "how");
-            foreach (var r in results)
-                table.AddRow(r.Name, Number(r.Value), r.Unit, Number(r.LimitValue), Number(r.Ratio), Markup.Escape(r.How));
-            AnsiConsole.Write(table);
             return 0;
         });
         return command;

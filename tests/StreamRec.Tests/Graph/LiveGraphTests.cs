@@ -34,6 +34,33 @@ public class LiveGraphTests
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(scripts, script => Run(script, maxEdges)));
     }
 
+    [Theory]
+    [InlineData(40)]
+    [InlineData(2_000)]
+    public void Edges_added_at_once_are_those_added_one_by_one(int maxEdges)
+    {
+        var batches = Gen.ArrayOf(Gen.ArrayOf(Steps, 90), 5).ToArbitrary();
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(batches, parts =>
+        {
+            var options = new LiveGraphOptions { MaxEdges = maxEdges };
+            var (one, many) = (new LiveGraph(options), new LiveGraph(options));
+            foreach (var part in parts)
+            {
+                foreach (var e in part)
+                    one.Add(e.User, e.Item, e.Type, e.Value, e.TimeMs);
+                many.Add([.. part.Select(e => e.User)], [.. part.Select(e => e.Item)], [.. part.Select(e => e.Type)], [.. part.Select(e => e.Value)], [.. part.Select(e => e.TimeMs)]);
+            }
+
+            var (a, b) = (new UserEvent[500], new UserEvent[500]);
+            for (var user = 0; user < Users; user++)
+                Assert.Equal(a[..one.Recent(user, a)], b[..many.Recent(user, b)]);
+            var (left, right) = (new int[500], new int[500]);
+            for (var item = 0; item < Items; item++)
+                Assert.Equal(left[..one.ItemUsers(item, left)], right[..many.ItemUsers(item, right)]);
+            Assert.Equal(one.EdgeCount, many.EdgeCount);
+        }));
+    }
+
     [Fact]
     public void Segments_are_dropped_whole_and_the_tags_may_wrap()
     {
