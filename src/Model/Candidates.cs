@@ -76,7 +76,7 @@ internal static class Candidates
     }
 
     /// <summary>Once per item; with an empty blocked set the caller has checked it.</summary>
-    private static void Add(RankWorkspace workspace, int item, ReadOnlySpan<ulong> blocked)
+    public static void Add(RankWorkspace workspace, int item, ReadOnlySpan<ulong> blocked)
     {
         var bit = 1UL << (item & 63);
         if ((!blocked.IsEmpty && (blocked[item >> 6] & bit) != 0) || (workspace.IsCandidate[item >> 6] & bit) != 0)

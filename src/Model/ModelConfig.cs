@@ -135,6 +135,9 @@ public sealed record ModelConfig
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool HalfText { get; init; }
 
+    /// <summary>Places of a list that are kept for new items; null = none.</summary>
+    public NewItemsConfig? NewItems { get; init; }
+
     /// <summary>Candidates each channel brings to the blend.</summary>
     public int CandidatesPerChannel { get; init; } = 60;
 
@@ -176,6 +179,9 @@ public static class ChannelNames
     /// <summary>What the scorer found on the live graph and passed in <see cref="RankContext.Walks"/>.</summary>
     public const string Walk = "walk";
     public const string Text = "text";
+
+    /// <summary>No channel: on the wire, of an entry in a place that is kept for new items; see <see cref="NewItemsConfig"/>.</summary>
+    public const string New = "new";
 
     /// <summary>First-order transitions from the newest history item.</summary>
     public const string Markov = "markov";

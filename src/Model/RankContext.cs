@@ -56,7 +56,11 @@ public readonly ref struct RankContext
 /// <param name="Item">Model item index (or one beyond the model).</param>
 /// <param name="Score">Blend's score; comparable within one list only.</param>
 /// <param name="Channel">Index in <see cref="RankingModel.Channels"/> of the channel with the largest share of the score.</param>
-public readonly record struct RankedItem(int Item, float Score, int Channel);
+public readonly record struct RankedItem(int Item, float Score, int Channel)
+{
+    /// <summary>It has a place that is kept for new items (<see cref="NewItemsConfig"/>); its channel is the one that says most for it there.</summary>
+    public bool IsNew { get; init; }
+}
 
 /// <summary>One distinct item of the user's own positive history.</summary>
 /// <param name="Item">Model item index.</param>

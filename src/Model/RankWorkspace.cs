@@ -12,7 +12,8 @@ public sealed class RankWorkspace
     public const int MaxEvidence = 3;
 
     private float[] _scores = [];
-    private float[] _user = [], _text = [], _member = [], _copy = [];
+    private float[] _user = [], _text = [], _member = [], _copy = [], _drawScores = [];
+    private int[] _drawItems = [];
     private OwnItem[] _own = [];
     private int[] _ownIndex = [];
     private int _ownCount;
@@ -35,8 +36,17 @@ public sealed class RankWorkspace
     internal bool[] Speaks { get; private set; } = [];
     internal ulong[] Blocked { get; private set; } = [];
     internal ulong[] IsCandidate { get; private set; } = [];
+
+    /// <summary>The blend's candidates, then drawn new items that are not among them.</summary>
     internal int[] Candidates { get; private set; } = [];
     internal int CandidateCount { get; set; }
+
+    /// <summary>How many of them are the blend's.</summary>
+    internal int BlendCandidates { get; set; }
+
+    /// <summary>New items for the places that are kept for them, best first.</summary>
+    internal int DrawnCount { get; set; }
+    internal ReadOnlySpan<int> Drawn => _drawItems.AsSpan(0, DrawnCount);
     internal float[] Features { get; private set; } = [];
     internal float[] Hidden { get; private set; } = [];
     internal float[] BlendScores { get; private set; } = [];
@@ -70,6 +80,13 @@ public sealed class RankWorkspace
 
     internal Span<float> TextVector(int dim) => Grown(ref _text, dim);
 
+    internal (float[] Scores, int[] Items) DrawBuffers(int count)
+    {
+        Grown(ref _drawScores, count);
+        Grown(ref _drawItems, count);
+        return (_drawScores, _drawItems);
+    }
+
     internal Span<float> ChannelScores(int channel) => _scores.AsSpan(channel * Items, Items);
 
     internal Span<float> SharesOf(int rank) => _shares.AsSpan(rank * _channels, _channels);
@@ -91,7 +108,7 @@ public sealed class RankWorkspace
             (Blocked, IsCandidate) = (new ulong[words], new ulong[words]);
         Blocked.AsSpan(0, words).Clear();
         IsCandidate.AsSpan(0, words).Clear();
-        CandidateCount = 0;
+        (CandidateCount, BlendCandidates, DrawnCount) = (0, 0, 0);
         FoldHistory(context.History, items, config);
     }
 

@@ -7,7 +7,7 @@ namespace StreamRec.Model;
 /// <see cref="Rank"/>, so an offline number is about the lists that are served. Immutable and thread-safe; every call works in the caller's
 /// <see cref="RankWorkspace"/> and allocates nothing in the steady state.
 /// <para>One call: each channel scores all items → z-scores → the best 60 of each channel, the user's own items and the walks are candidates →
-/// the <see cref="Blend"/> scores them → best k.</para>
+/// the <see cref="Blend"/> scores them → best k, with new items in the places that are kept for them (<see cref="NewItemsConfig"/>).</para>
 /// </summary>
 public sealed class RankingModel
 {
@@ -15,6 +15,7 @@ public sealed class RankingModel
     private readonly Channel[] _channels;
     private readonly float[] _count;
     private readonly Blend _blend;
+    private readonly NewPlaces? _new;
     private readonly ItemFacts _facts;
     private readonly FrozenDictionary<string, int> _index;
     private readonly string[] _items;
@@ -22,6 +23,8 @@ public sealed class RankingModel
     private RankingModel(ModelManifest manifest, string[] items, float[] count, Channel[] channels, Blend blend, ItemFacts facts)
     {
         (Manifest, _items, _count, _channels, _blend, _facts) = (manifest, items, count, channels, blend, facts);
+        if (manifest.Config.NewItems is { } kept)
+            _new = new NewPlaces(kept, manifest.Config.Channels, count);
         Channels = [.. channels.Select(c => c.Name)];
         _index = items.Index().ToFrozenDictionary(i => i.Item, i => i.Index, StringComparer.Ordinal);
     }
@@ -76,12 +79,12 @@ public sealed class RankingModel
         return new RankingModel(artifact.Manifest, artifact.Items, count, channels, Blend.Read(artifact) ?? Blend.Default(names), ItemFacts.Read(artifact));
     }
 
-    /// <summary>The same model with another blend; O(1).</summary>
+    /// <summary>The same model with another blend; O(items).</summary>
     public RankingModel With(Blend blend) => new(Manifest, _items, _count, _channels, blend, _facts);
 
     /// <summary>
-    /// The best <paramref name="k"/> items, best first (score descending, ties: fit count descending, then index ascending); fewer only when the
-    /// filters leave fewer. The span, the shares and the evidence live in <paramref name="workspace"/> until its next call.
+    /// The best <paramref name="k"/> items, best first (score descending, ties: fit count descending, then index ascending), and new items in the places
+    /// that are kept for them; fewer only when the filters leave fewer. The span, the shares and the evidence live in <paramref name="workspace"/> until its next call.
     /// </summary>
     public ReadOnlySpan<RankedItem> Rank(in RankContext context, int k, RankWorkspace workspace)
     {
@@ -90,16 +93,37 @@ public sealed class RankingModel
         var n = workspace.CandidateCount;
         var scores = workspace.BlendScores.AsSpan(0, n);
         _blend.Score(workspace.Features.AsSpan(0, n * _blend.Features), workspace.Hidden, scores);
-        k = Math.Min(k, n);
+        k = Math.Min(k, workspace.BlendCandidates);
         workspace.FitHeap(k);
         var top = new TopK(workspace.HeapScores.AsSpan(0, k), workspace.HeapItems.AsSpan(0, k), _count);
-        for (var i = 0; i < n; i++)
+        for (var i = 0; i < workspace.BlendCandidates; i++)
             top.Offer(scores[i], workspace.Candidates[i]);
         top.Sort();
         workspace.BeginResult(k, _channels.Length);
-        for (var rank = 0; rank < k; rank++)
-            Explain(context, workspace, rank, workspace.HeapItems[rank], workspace.HeapScores[rank]);
+        Compose(context, workspace.HeapItems.AsSpan(0, k), workspace);
         return workspace.Result;
+    }
+
+    /// <summary>The blend's list with drawn new items in their places, each item once; what is displaced moves down.</summary>
+    private void Compose(in RankContext context, ReadOnlySpan<int> listed, RankWorkspace workspace)
+    {
+        var drawn = workspace.Drawn;
+        int next = 0, nextDrawn = 0;
+        for (var rank = 0; rank < listed.Length; rank++)
+        {
+            // Whatever stands before one of the two positions has its place already, by one way or the other.
+            var isNew = false;
+            if (drawn.Length > 0 && _new!.Config.Keeps(rank))
+            {
+                while (nextDrawn < drawn.Length && listed[..next].Contains(drawn[nextDrawn]))
+                    nextDrawn++;
+                isNew = nextDrawn < drawn.Length;
+            }
+
+            while (!isNew && drawn[..nextDrawn].Contains(listed[next]))
+                next++;
+            Explain(context, workspace, rank, isNew ? drawn[nextDrawn++] : listed[next++], isNew);
+        }
     }
 
     /// <summary>
@@ -132,8 +156,20 @@ public sealed class RankingModel
 
         Candidates.Block(context, workspace);
         Candidates.Collect(context, workspace, _channels.Length, Math.Max(k, Manifest.Config.CandidatesPerChannel), _count);
+        workspace.BlendCandidates = workspace.CandidateCount;
+        if (_new is not null && _new.Config.CountIn(k) > 0)
+            AddDrawn(context, k, workspace);
         workspace.FitCandidates(workspace.CandidateCount, _blend.Features, _blend.HiddenUnits);
         BlendFeatures.Gather(context, workspace, _channels.Length, _blend.Features, _facts, _count);
+    }
+
+    /// <summary>As many as the list is long: any of the blend's own places may hold one of them already.</summary>
+    private void AddDrawn(in RankContext context, int k, RankWorkspace workspace)
+    {
+        _new!.Draw(context, workspace, k, _count);
+        workspace.FitCandidates(workspace.CandidateCount + workspace.Drawn.Length, 0, 0);
+        foreach (var item in workspace.Drawn)
+            Candidates.Add(workspace, item, default);
     }
 
     private int ItemsOf(in RankContext context)
@@ -143,11 +179,13 @@ public sealed class RankingModel
         return context.ItemCount == 0 ? _items.Length : context.ItemCount;
     }
 
-    private void Explain(in RankContext context, RankWorkspace workspace, int rank, int item, float score)
+    private void Explain(in RankContext context, RankWorkspace workspace, int rank, int item, bool isNew)
     {
         int width = _blend.Features, channels = _channels.Length;
         Span<float> features = stackalloc float[width], hidden = stackalloc float[_blend.HiddenUnits], without = stackalloc float[1];
-        var row = workspace.Features.AsSpan(workspace.Candidates.AsSpan(0, workspace.CandidateCount).IndexOf(item) * width, width);
+        var at = workspace.Candidates.AsSpan(0, workspace.CandidateCount).IndexOf(item);
+        var row = workspace.Features.AsSpan(at * width, width);
+        var score = workspace.BlendScores[at];
         var shares = workspace.SharesOf(rank);
         var strongest = 0;
         for (var c = 0; c < channels; c++)
@@ -162,7 +200,9 @@ public sealed class RankingModel
                 strongest = c;
         }
 
-        workspace.SetResult(rank, new RankedItem(item, score, strongest));
+        if (isNew)
+            strongest = _new!.Strongest(row);
+        workspace.SetResult(rank, new RankedItem(item, score, strongest) { IsNew = isNew });
         workspace.SetEvidence(rank, workspace.Speaks[strongest] ? _channels[strongest].Evidence(context, workspace, item, workspace.EvidenceOf(rank)) : 0);
     }
 

@@ -81,6 +81,7 @@ internal sealed class ModelAssembly
             ItemKnn = options.ItemKnn,
             Ease = options.Ease,
             Nearby = options.Nearby,
+            NewItems = options.NewItems,
             EventWeights = ModelConfig.WeightsOf(data.Types),
             Training = TrainingOf(options),
         };

@@ -128,6 +128,9 @@ public sealed record TrainerOptions
     /// <summary>How the blend is learned.</summary>
     public BlendTrainerOptions Blend { get; init; } = new();
 
+    /// <summary>Places of the lists that are kept for new items.</summary>
+    public NewItemsConfig NewItems { get; init; } = new();
+
     /// <summary>What is left to the data, decided.</summary>
     /// <param name="repeats">Repeats are recommended.</param>
     /// <param name="items">Size of the catalogue.</param>
@@ -148,6 +151,7 @@ public sealed record TrainerOptions
             throw new ArgumentException($"Trainer.ValidShare is {ValidShare}; it must be above 0 and below 0.5");
         if (MaxTrainSeconds <= 0)
             throw new ArgumentException($"Trainer.MaxTrainSeconds is {MaxTrainSeconds}; it must be above 0");
+        NewItems.Validate();
         if (StepsPerEpoch < 1)
             throw new ArgumentException($"Trainer.StepsPerEpoch is {StepsPerEpoch}; it must be at least 1");
         if (MinInteractions < 20)

@@ -76,7 +76,7 @@ internal sealed class ListWriter(Func<int, string> itemId) : IDisposable
         if (entry.EvidenceCount == 0)
             return Reasons.WithoutEvidence(entry.Channel);
         var length = 0;
-        Append("because of ", ref length);
+        Append(Reasons.BeforeEvidence(entry.Channel), ref length);
         for (var i = 0; i < entry.EvidenceCount; i++)
         {
             if (i > 0)

@@ -100,7 +100,7 @@ internal sealed class Ranker(LiveGraph graph, Catalogue catalogue, Profiles prof
             ref var entry = ref list.Add();
             entry.Item = serving.Items.ToLive(ranked[rank].Item);
             entry.Score = ranked[rank].Score;
-            entry.Channel = serving.Model.Channels[ranked[rank].Channel];
+            entry.Channel = ranked[rank].IsNew ? ChannelNames.New : serving.Model.Channels[ranked[rank].Channel];
             foreach (var item in _workspace.Evidence(rank))
             {
                 if (entry.EvidenceCount < EvidenceItems.Length)

@@ -69,7 +69,7 @@ internal sealed class SampleBoard(LiveGraph graph, Catalogue catalogue, EventTyp
             var evidence = new string[entry.EvidenceCount];
             for (var i = 0; i < evidence.Length; i++)
                 evidence[i] = catalogue.TitleOf(entry.Evidence[i]) is { Length: > 0 } title ? title : graph.ItemId(entry.Evidence[i]);
-            var reason = evidence.Length == 0 ? Reasons.WithoutEvidence(entry.Channel) : "because of " + string.Join(", ", evidence);
+            var reason = evidence.Length == 0 ? Reasons.WithoutEvidence(entry.Channel) : Reasons.BeforeEvidence(entry.Channel) + string.Join(", ", evidence);
             items.Add(new SampleItem(graph.ItemId(entry.Item), catalogue.TitleOf(entry.Item), entry.Channel, reason));
         }
 

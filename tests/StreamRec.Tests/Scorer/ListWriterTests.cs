@@ -38,6 +38,20 @@ public class ListWriterTests
         Assert.Equal("popular in the last 30 days", read.Items[1].Reason);
     }
 
+    [Theory]
+    [InlineData(0, "new")]
+    [InlineData(2, "new, because of i0, i0")]
+    public void An_entry_in_a_place_kept_for_new_items_says_so(int evidence, string reason)
+    {
+        using var writer = new ListWriter(i => "i" + i);
+        var list = new RankedList();
+        list.Begin(1);
+        ref var entry = ref list.Add();
+        (entry.Item, entry.Channel, entry.EvidenceCount) = (7, "new", evidence);
+        Assert.True(Json.TryDecode(writer.Write(new ListHeader("r", null, null, 0), list), out RecommendationList? read, out _, out _));
+        Assert.Equal(("i7", "new", reason), (read.Items[0].ItemId, read.Items[0].Channel, read.Items[0].Reason));
+    }
+
     [Fact]
     public void The_fields_are_those_the_serializer_writes()
     {

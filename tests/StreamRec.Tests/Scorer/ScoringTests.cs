@@ -166,6 +166,22 @@ public class ScoringTests
     }
 
     [Fact]
+    public void An_item_born_after_the_model_gets_the_place_kept_for_it_and_says_that_it_is_new()
+    {
+        var artifact = TestModels.Full(30, 4);
+        var config = artifact.Manifest.Config with { NewItems = new NewItemsConfig { From = 2, Share = 1, BelowEvents = 0 } };
+        var scorer = new ScoringHarness();
+        scorer.Scoring.Swap(RankingModel.From(new ModelArtifact(artifact.Manifest with { Config = config }, artifact.Items, artifact.Tensors)));
+        scorer.Event("other", "born", 1_000_000);
+        for (var i = 0; i < 5; i++)
+            scorer.Event("me", $"i{i}", 1_000_000 + (i * 60_000));
+        var list = scorer.Request(new RecommendationRequest { RequestId = "r", UserId = "me", K = 5 });
+        Assert.Equal(5, list.Items.Length);
+        Assert.Equal("born", list.Items[2]);
+        Assert.Equal([false, false, true, false, false], list.Channels.Select(c => c == ChannelNames.New));
+    }
+
+    [Fact]
     public void An_erased_user_is_forgotten_and_holds_no_offset_back()
     {
         _scorer.Event("me", "a", 1000);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using StreamRec.Contracts;
 using StreamRec.Model;
 using StreamRec.Trainer;
+using StreamRec.Trainer.Data;
 using StreamRec.Trainer.Evaluation;
 using StreamRec.Trainer.Training;
 using StreamRec.TrainerTests.Training;
@@ -59,6 +60,45 @@ public sealed class EvalRunTests
         Assert.Equal(users, popularity.Users);
         Assert.Equal(naive, popularity.Metrics["recall_20"], 1e-9);
         Assert.Equal(popularity.Users.Order(), result.Judged.Single(j => j.Name == "blend" && j.IsMean).Users.Order()); // the two halves together
+    }
+
+    [Fact]
+    public void Places_for_new_items_leave_the_first_ten_alone_and_ranks_are_those_of_the_whole_list()
+    {
+        // Every item counts as new, and the places are drawn: what is judged must be what stands there.
+        var options = new EvalOptions { Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Exclude, Channels = ["popularity", "markov"], Baselines = false };
+        Judged Of(NewItemsConfig kept) => new EvalRun(Set, null, Trainer with { NewItems = kept }, options, EventTypes.Default, NullLogger.Instance, null, TestContext.Current.CancellationToken)
+            .Run().Judged.Single(j => j.Name == "blend");
+        var (without, with) = (Of(new NewItemsConfig { Share = 0 }), Of(new NewItemsConfig { Share = 1, BelowEvents = int.MaxValue, Temperature = 100 }));
+        Assert.Equal(without.Ndcg10, with.Ndcg10);
+        Assert.Equal(without.Metrics["hr_10"], with.Metrics["hr_10"]);
+        var (before, after) = ((ushort[])without.Raw["ranks"], (ushort[])with.Raw["ranks"]);
+        Assert.Equal(before.Select(r => r <= 10 ? r : 0), after.Select(r => r <= 10 ? r : 0));
+        Assert.NotEqual(before, after);
+
+        var data = new TrainingData(Set.Snapshot, null, EventTypes.Default, 0);
+        var tensors = new Dictionary<string, (long[] Shape, float[] Data)>();
+        var config = new ModelConfig { Channels = [ChannelNames.Popularity, ChannelNames.Markov], NewItems = new NewItemsConfig { BelowEvents = int.MaxValue, Share = 1, Temperature = 100 } };
+        ChannelFit.Fit(config, data.FitEvents(Set.Split.ValidEnd), tensors, 1, TestContext.Current.CancellationToken);
+        var model = RankingModel.From(new ModelArtifact(
+            new ModelManifest
+            {
+                Name = "places", Version = 1, CreatedAt = DateTimeOffset.UnixEpoch, Config = config,
+                Data = new ModelData(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, 0, new Dictionary<string, long>()),
+            },
+            data.ItemIds, tensors));
+        var prequential = new Prequential(data.Log, data.ItemIds, data.Types, SeenRule.Exclude, strict: true);
+        var events = prequential.Every(Set.Split.ValidEnd, Set.Split.End, 1);
+        var (ranks, _) = prequential.Ranks(model, events, [], TestContext.Current.CancellationToken);
+        var inNewPlaces = 0;
+        prequential.Visit(model, events, 1, (int k, in RankContext context, int target, RankWorkspace workspace) =>
+        {
+            var list = model.Rank(context, Prequential.ListLength, workspace).ToArray();
+            var place = Array.FindIndex(list, l => l.Item == target);
+            Assert.Equal(place < 0 ? Prequential.Missed : place + 1, ranks[Prequential.Blend][k]);
+            inNewPlaces += place >= 0 && list[place].IsNew ? 1 : 0;
+        }, TestContext.Current.CancellationToken);
+        Assert.True(inNewPlaces > 0);
     }
 
     [Fact]
