@@ -97,11 +97,17 @@ internal sealed class CopyReader : IAsyncDisposable
         (_at, _end) = (0, _end - _at);
         if (count > _buffer.Length)
             System.Array.Resize(ref _buffer, _buffer.Length * 2);
-        while (_end < count)
+        // The stream gives one row a call: many are taken at once, so that the way here is not gone for each.
+        while (_end < _buffer.Length)
         {
             var read = await _stream.ReadAsync(_buffer.AsMemory(_end), cancellation);
             if (read == 0)
-                throw new InvalidDataException("COPY ended in the middle of a row");
+            {
+                if (_end < count)
+                    throw new InvalidDataException("COPY ended in the middle of a row");
+                return;
+            }
+
             _end += read;
         }
     }

@@ -9,10 +9,13 @@ public sealed partial class PostgresGraph
 {
     private const string ItemColumns = "item_key, item_id, title, text, categories, attributes, available, published_at";
 
+    /// <summary>Connections that copy interactions at once: the server writes rows out on one core each.</summary>
+    private static readonly int Readers = Math.Clamp(Environment.ProcessorCount, 1, 4);
+
     /// <summary>
-    /// A consistent copy of the graph: interactions, users, items and the log offsets they correspond to, all from one
-    /// repeatable-read transaction, which blocks no writer. Streams by binary COPY: about 1 s per million interactions,
-    /// 44 bytes per interaction while sorting, 21 after.
+    /// A consistent copy of the graph: interactions, users, items and the log offsets they correspond to, all from one repeatable-read view,
+    /// which blocks no writer. Streams by binary COPY over several connections that share the view: about 1 s per million interactions on
+    /// one core, 44 bytes per interaction while sorting, 21 after.
     /// </summary>
     /// <param name="untilMs">Leaves out events later than this (a temporal hold-out); null takes all.</param>
     /// <param name="cancellation">Stops the copy.</param>
@@ -20,23 +23,18 @@ public sealed partial class PostgresGraph
     {
         await using var connection = await OpenAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
+        await using var export = new NpgsqlCommand("select pg_export_snapshot()", connection);
+        var view = (string)(await export.ExecuteScalarAsync(cancellation))!;
         var offsets = await OffsetsAsync(connection, cancellation);
         var (userIds, userIndex) = await DenseUsersAsync(connection, cancellation);
         var (items, itemIndex) = await DenseItemsAsync(connection, cancellation);
-        var rows = await RowsAsync(connection, userIndex, itemIndex, untilMs, cancellation);
-        rows.AsSpan().Sort(static (a, b) => a.TimeMs != b.TimeMs ? a.TimeMs.CompareTo(b.TimeMs) : a.EventUid.CompareTo(b.EventUid));
-        return new GraphSnapshot
+        var attributes = await AttributesAsync(connection, userIndex, cancellation);
+        var parts = await Task.WhenAll(Enumerable.Range(0, Readers).Select(part => Task.Run(
+            () => RowsAsync(view, part, userIndex, itemIndex, untilMs, cancellation), cancellation)));
+        return Merged(parts, new GraphSnapshot
         {
-            Users = userIds,
-            Attributes = await AttributesAsync(connection, userIndex, cancellation),
-            Items = items,
-            User = System.Array.ConvertAll(rows, r => r.User),
-            Item = System.Array.ConvertAll(rows, r => r.Item),
-            Type = System.Array.ConvertAll(rows, r => r.Type),
-            Value = System.Array.ConvertAll(rows, r => r.Value),
-            TimeMs = System.Array.ConvertAll(rows, r => r.TimeMs),
-            NextOffsets = offsets,
-        };
+            Users = userIds, Attributes = attributes, Items = items, NextOffsets = offsets, User = [], Item = [], Type = [], Value = [], TimeMs = [],
+        });
     }
 
     /// <summary>The catalogue alone, in ordinal order of the ids. Cost O(items).</summary>
@@ -46,13 +44,20 @@ public sealed partial class PostgresGraph
         return (await DenseItemsAsync(connection, cancellation)).Items;
     }
 
-    private readonly record struct Row(UInt128 EventUid, long TimeMs, int User, int Item, float Value, byte Type);
-
-    private static async Task<Row[]> RowsAsync(
-        NpgsqlConnection connection, Dictionary<long, int> users, Dictionary<long, int> items, long? untilMs, CancellationToken cancellation)
+    private readonly record struct Row(UInt128 EventUid, long TimeMs, int User, int Item, float Value, byte Type)
     {
+        public bool IsBefore(in Row other) => TimeMs != other.TimeMs ? TimeMs < other.TimeMs : EventUid < other.EventUid;
+    }
+
+    /// <summary>One reader's share of the interactions, sorted by time and id.</summary>
+    private async Task<List<Row>> RowsAsync(
+        string view, int part, KeyIndex users, KeyIndex items, long? untilMs, CancellationToken cancellation)
+    {
+        await using var connection = await OpenAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
+        await ExecuteAsync(connection, $"set transaction snapshot '{view}'", cancellation);
         var rows = new List<Row>();
-        var filter = untilMs is { } until ? FormattableString.Invariant($" where time_ms <= {until}") : "";
+        var filter = FormattableString.Invariant($" where user_key % {Readers} = {part}") + (untilMs is { } until ? FormattableString.Invariant($" and time_ms <= {until}") : "");
         await using var copy = await CopyReader.OpenAsync(connection, "select user_key, item_key, type, value, time_ms, event_uid from interactions" + filter, cancellation);
         while (await copy.ReadAsync(cancellation))
         {
@@ -62,11 +67,34 @@ public sealed partial class PostgresGraph
             rows.Add(new Row(copy.Uuid(), time, user, item, value, type));
         }
 
-        return [.. rows];
+        rows.Sort(static (a, b) => a.IsBefore(b) ? -1 : b.IsBefore(a) ? 1 : 0);
+        return rows;
+    }
+
+    /// <summary>The sorted shares as columns.</summary>
+    private static GraphSnapshot Merged(List<Row>[] parts, GraphSnapshot snapshot)
+    {
+        var count = parts.Sum(p => p.Count);
+        var (user, item, type, value, time) = (new int[count], new int[count], new byte[count], new float[count], new long[count]);
+        var next = new int[parts.Length];
+        for (var i = 0; i < count; i++)
+        {
+            var first = -1;
+            for (var p = 0; p < parts.Length; p++)
+            {
+                if (next[p] < parts[p].Count && (first < 0 || parts[p][next[p]].IsBefore(parts[first][next[first]])))
+                    first = p;
+            }
+
+            var row = parts[first][next[first]++];
+            (user[i], item[i], type[i], value[i], time[i]) = (row.User, row.Item, row.Type, row.Value, row.TimeMs);
+        }
+
+        return snapshot with { User = user, Item = item, Type = type, Value = value, TimeMs = time };
     }
 
     /// <summary>Users in ordinal order of their ids, so that the dense index does not depend on who came first.</summary>
-    private static async Task<(string[] Ids, Dictionary<long, int> Index)> DenseUsersAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    private static async Task<(string[] Ids, KeyIndex Index)> DenseUsersAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
         var users = new List<(string Id, long Key)>();
         await using (var copy = await CopyReader.OpenAsync(connection, "select user_key, user_id from users", cancellation))
@@ -79,14 +107,11 @@ public sealed partial class PostgresGraph
         }
 
         users.Sort(static (a, b) => string.CompareOrdinal(a.Id, b.Id));
-        var index = new Dictionary<long, int>(users.Count);
-        for (var i = 0; i < users.Count; i++)
-            index[users[i].Key] = i;
-        return ([.. users.Select(u => u.Id)], index);
+        return ([.. users.Select(u => u.Id)], new KeyIndex([.. users.Select(u => u.Key)]));
     }
 
     private static async Task<IReadOnlyDictionary<string, string>[]?> AttributesAsync(
-        NpgsqlConnection connection, Dictionary<long, int> users, CancellationToken cancellation)
+        NpgsqlConnection connection, KeyIndex users, CancellationToken cancellation)
     {
         IReadOnlyDictionary<string, string>[]? all = null;
         await using var query = new NpgsqlCommand("select user_key, attributes from users where attributes is not null and attributes <> '{}'", connection);
@@ -105,7 +130,7 @@ public sealed partial class PostgresGraph
         return all;
     }
 
-    private static async Task<(ItemRecord[] Items, Dictionary<long, int> Index)> DenseItemsAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    private static async Task<(ItemRecord[] Items, KeyIndex Index)> DenseItemsAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
         var items = new List<(long Key, ItemRecord Item)>();
         await using (var query = new NpgsqlCommand($"select {ItemColumns} from items", connection))
@@ -116,10 +141,7 @@ public sealed partial class PostgresGraph
         }
 
         items.Sort(static (a, b) => string.CompareOrdinal(a.Item.ItemId, b.Item.ItemId));
-        var index = new Dictionary<long, int>(items.Count);
-        for (var i = 0; i < items.Count; i++)
-            index[items[i].Key] = i;
-        return ([.. items.Select(i => i.Item)], index);
+        return ([.. items.Select(i => i.Item)], new KeyIndex([.. items.Select(i => i.Key)]));
     }
 
     private static (long Key, ItemRecord Item) ReadItem(NpgsqlDataReader row) => (row.GetInt64(0), new ItemRecord

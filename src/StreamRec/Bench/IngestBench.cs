@@ -35,7 +35,7 @@ public sealed class IngestBench
         await using var servers = await LocalServers.StartAsync(options, ct);
         foreach (var size in (int[])[events / 10, events])
             await RoundAsync(servers, new BenchEvents(size, Math.Max(1, size / 10), Math.Max(1, size / 40)), size == events, ct);
-        _log.Add(await RedisMemory.RunAsync(servers.RedisConnectionString, events / 2, ct));
+        _log.Add(await RedisMemory.RunAsync(servers.RedisConnectionString, events / 10, ct));
         if (snapshotEdges > 0)
             await StartAsync(servers, new BenchEvents(snapshotEdges, snapshotEdges / 50, snapshotEdges / 500), ct);
     }
