@@ -37,6 +37,17 @@ public sealed record EncoderConfig
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Copy { get; init; }
+
+    /// <summary>
+    /// Relations of the item graph that reach the scores in one hop from the user's newest edges; see <see cref="NeighbourHead"/>. 0, the default: no such head;
+    /// 1: items near each other in people's sequences; 2: also items that came after. Full softmax only.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Hops { get; init; }
+
+    /// <summary>Factor on what the hops add when scores are served; null = 1. Why it is not learned: <see cref="NeighbourHead"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public float? HopTrust { get; init; }
 }
 
 /// <summary>Item-item cosine: sim = n_ij / (sqrt(n_i n_j) + shrink) over distinct user-item pairs.</summary>
@@ -218,6 +229,9 @@ public static class TensorNames
     /// <summary>[time_rows], [1, d] and [1]; only with <see cref="EncoderConfig.Copy"/>.</summary>
     public const string CopyTime = "user.copy.time", CopyGate = "user.copy.gate.weight", CopyBias = "user.copy.gate.bias";
 
+    /// <summary>[hops, time_rows], [hops, max_history], [hops, value_rows], [hops, d] and [hops]; only with <see cref="EncoderConfig.Hops"/> above 0.</summary>
+    public const string HopTime = "user.hop.time", HopLag = "user.hop.lag", HopValue = "user.hop.value", HopGate = "user.hop.gate.weight", HopBias = "user.hop.gate.bias";
+
     /// <summary>In front of the tensor names of the graph channel's member k; nothing for the first.</summary>
     public static string MemberPrefix(int member) => member == 0 ? "" : $"m{member}.";
 
@@ -228,6 +242,7 @@ public static class TensorNames
     public const string EaseDense = "ease.dense";
     public const string EaseCount = "ease.count", EaseIndex = "ease.index", EaseValue = "ease.value";
     public const string NearbyCount = "nearby.count", NearbyIndex = "nearby.index", NearbyValue = "nearby.value";
+    public const string AfterCount = "after.count", AfterIndex = "after.index", AfterValue = "after.value";
     public const string MarkovCount = "markov.count", MarkovIndex = "markov.index", MarkovValue = "markov.value";
 
     /// <summary>[features].</summary>

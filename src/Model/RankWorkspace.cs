@@ -12,7 +12,7 @@ public sealed class RankWorkspace
     public const int MaxEvidence = 3;
 
     private float[] _scores = [];
-    private float[] _user = [], _text = [], _member = [], _copy = [], _drawScores = [];
+    private float[] _user = [], _text = [], _member = [], _copy = [], _hop = [], _drawScores = [];
     private int[] _drawItems = [];
     private OwnItem[] _own = [];
     private int[] _ownIndex = [];
@@ -75,6 +75,9 @@ public sealed class RankWorkspace
 
     /// <summary>Zeros; whoever writes to it puts them back.</summary>
     internal Span<float> CopyEvidence(int items) => Grown(ref _copy, items);
+
+    /// <summary>Any content.</summary>
+    internal Span<float> HopEvidence(int items) => Grown(ref _hop, items);
 
     internal Span<float> MemberScores(int items) => Grown(ref _member, items);
 

@@ -22,6 +22,7 @@ internal sealed class EncoderFit : IDisposable
     private readonly CancellationToken _cancel;
     private readonly GraphLayer[] _layers;
     private GraphRecommender[] _models = [];
+    private ItemEdges? _edges;
 
     public EncoderFit(TrainerOptions options, TrainingData data, ILogger logger, CancellationToken cancel)
     {
@@ -48,11 +49,13 @@ internal sealed class EncoderFit : IDisposable
         End = end;
         var neighbours = _data.Neighbours(end, _options.Neighbours, _options.Seed, _options.ThreadCount, _cancel);
         var touched = _data.Touched(end);
+        if (Config.Hops > 0)
+            _edges = new ItemEdges(_data.Log, end, _data.Types, _options.Nearby, Config.Hops, Device);
         _models = new GraphRecommender[Members];
         for (var m = 0; m < Members; m++)
         {
             torch.manual_seed(SeedOf(m));
-            var inputs = new ItemInputs(_data.Features.For(_options.Items), neighbours, touched, Device);
+            var inputs = new ItemInputs(_data.Features.For(_options.Items), neighbours, touched, Device) { Relations = _edges };
             _models[m] = new GraphRecommender(Config, _options.Items with { Layer = _layers[m] }, inputs, _options.Dropout, _options.Gaps);
         }
     }
@@ -90,7 +93,7 @@ internal sealed class EncoderFit : IDisposable
         for (var m = 0; m < Members; m++)
         {
             var seed = SeedOf(m);
-            var sampler = new SequenceSampler(_data.Log, End, Config.MaxHistory, tokens, _data.Types, seed, _options.Targets ?? TargetMode.Next, Config.Copy);
+            var sampler = new SequenceSampler(_data.Log, End, Config.MaxHistory, tokens, _data.Types, seed, _options.Targets ?? TargetMode.Next, Config.Copy, _edges);
             long[] classes = [.. sampler.ItemCounts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
             var own = loop with
             {
@@ -137,6 +140,8 @@ internal sealed class EncoderFit : IDisposable
         }
 
         _models = [];
+        _edges?.Dispose();
+        _edges = null;
     }
 
     private int SeedOf(int member) => _options.Seed + member;

@@ -37,12 +37,15 @@ public sealed class GraphRecommender : IDisposable
             init.constant_(_copyGate.bias!, 0.5);
         }
 
+        if (encoder.Hops > 0)
+            Hop = new NeighbourHop(encoder);
         Parameters =
         [
             .. Items.named_parameters().Select(p => (ItemPrefix + p.name, p.parameter)),
             .. Users.named_parameters().Select(p => (UserName(p.name), p.parameter)),
             (TensorNames.ItemBias, _bias),
             .. _copyTime is null ? [] : new[] { (TensorNames.CopyTime, _copyTime), (TensorNames.CopyGate, _copyGate!.weight!), (TensorNames.CopyBias, _copyGate.bias!) },
+            .. Hop?.Named ?? [],
         ];
     }
 
@@ -52,6 +55,9 @@ public sealed class GraphRecommender : IDisposable
 
     public ItemGraphModel Items { get; }
     public TemporalUserEncoder Users { get; }
+
+    /// <summary>What the item graph adds in one hop; null without (<see cref="EncoderConfig.Hops"/>).</summary>
+    public NeighbourHop? Hop { get; }
 
     /// <summary>Every parameter under its name in the artifact.</summary>
     public IReadOnlyList<(string Name, Parameter Value)> Parameters { get; }
@@ -154,6 +160,7 @@ public sealed class GraphRecommender : IDisposable
         _bias.Dispose();
         _copyTime?.Dispose();
         _copyGate?.Dispose();
+        Hop?.Dispose();
     }
 
     /// <summary>Name in the artifact of a parameter of the user encoder.</summary>

@@ -25,7 +25,7 @@ internal sealed class ModelAssembly
     /// <summary>Whether a model of this configuration can go on from the other one's weights.</summary>
     public bool Continues(ModelConfig other) =>
         other.Encoder is { } encoder && Config.Encoder is { } own
-        && encoder with { AttributeRows = 0 } == own with { AttributeRows = 0 } && other.Members == Config.Members;
+        && encoder with { AttributeRows = 0, HopTrust = null } == own with { AttributeRows = 0, HopTrust = null } && other.Members == Config.Members;
 
     /// <summary>A model whose channels know the events before <paramref name="end"/>.</summary>
     /// <param name="encoders">Tensors of the graph channel, which have learned the same events; the dictionary is filled with the other channels' tensors.</param>

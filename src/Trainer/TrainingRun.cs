@@ -64,7 +64,7 @@ internal sealed class TrainingRun : IDisposable
 
         _encoders.Start(Split.TrainEnd);
         var events = _prequential.Spread(Split.TrainEnd, Split.ValidEnd, _options.ValidationEvents);
-        var ranker = new EncoderRanker(_data.Log, events, Split.TrainEnd, _options.Encoder, _seen, strict: true);
+        var ranker = new EncoderRanker(_data.Log, events, Split.TrainEnd, _options.Encoder, _seen, strict: true, _data.Types);
         var loop = _options.Loop with { MaxSeconds = Math.Min(_options.Loop.MaxSeconds, _options.MaxTrainSeconds * FitShare / _encoders.Members) };
         Descend("train", loop, m => RankMetrics.Of(ranker.Ranks(m)).Ndcg10, 0, 0.5);
     }

@@ -12,10 +12,10 @@ public class ExplanationTests
 {
     private static readonly Lazy<ModelArtifact> Trained = new(() => Train(TinyMarket.Create()));
 
-    private static ModelArtifact Train(GraphStore.GraphSnapshot snapshot, int epochs = 30) => new ModelTrainer(
+    private static ModelArtifact Train(GraphStore.GraphSnapshot snapshot, int epochs = 30, int? hops = null) => new ModelTrainer(
         new TrainerOptions
         {
-            Encoder = new EncoderConfig { Dim = 32, Ffn = 32, MaxHistory = 12 }, Device = "cpu", Threads = 1, FinalFit = false,
+            Encoder = new EncoderConfig { Dim = 32, Ffn = 32, MaxHistory = 12 }, Device = "cpu", Threads = 1, FinalFit = false, Hops = hops,
             Loop = new LoopOptions { Epochs = epochs, LearningRate = 0.01, LabelSmoothing = 0.02 },
         },
         EventTypes.Default, NullLogger.Instance).Train(snapshot, null, null, false, 1, null, CancellationToken.None).Artifact;
@@ -61,8 +61,8 @@ public class ExplanationTests
     [Fact]
     public void A_gain_is_what_the_served_score_loses_without_the_event_own_edges_included()
     {
-        var artifact = Train(TinyMarket.Create(repeatShare: 0.6f), epochs: 2);
-        Assert.True(artifact.Manifest.Config.Encoder!.Copy);
+        var artifact = Train(TinyMarket.Create(repeatShare: 0.6f), epochs: 2, hops: 2);
+        Assert.True(artifact.Manifest.Config.Encoder is { Copy: true, Hops: 2 });
         var model = RankingModel.From(artifact);
         var history = History(model, 3, 20, 20, 11, 17);
         var now = history[^1].TimeMs + 60_000;

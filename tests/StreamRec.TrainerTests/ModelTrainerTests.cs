@@ -124,6 +124,21 @@ public class ModelTrainerTests
     }
 
     [Fact]
+    public void Where_nothing_is_bought_twice_the_item_graph_reaches_the_scores_in_one_hop_unless_it_is_told_off_or_too_large()
+    {
+        var brief = Options with { Loop = Options.Loop with { Epochs = 1 }, RepeatShare = 2 }; // repeats are never recommended
+        int Hops(TrainerOptions options) => Train(TinyMarket.Create(), null, options).Artifact.Manifest.Config.Encoder!.Hops;
+        Assert.Equal(1, Hops(brief));
+        Assert.Equal(0, Hops(brief with { RepeatShare = 0 }));
+        Assert.Equal(2, Hops(brief with { Hops = 2 }));
+        Assert.Equal(0, Hops(brief with { Hops = 0 }));
+        Assert.Equal(0, Hops(brief with { HopItems = 39 }));
+        var error = Assert.Throws<ArgumentException>(() => Hops(brief with { Hops = 1, HopItems = 39 }));
+        Assert.Contains("40 items", error.Message, StringComparison.Ordinal);
+        Assert.Contains("HopItems 39", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_cancelled_run_stops()
     {
         using var stop = new CancellationTokenSource();

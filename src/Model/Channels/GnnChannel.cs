@@ -4,7 +4,8 @@ using StreamRec.Contracts;
 namespace StreamRec.Model;
 
 /// <summary>
-/// Graph vectors of the items times the temporal encoder's user vector: score(i) = user · item.vectors[i] + item.bias[i] [+ <see cref="CopyHead"/>]. With several members
+/// Graph vectors of the items times the temporal encoder's user vector: score(i) = user · item.vectors[i] + item.bias[i] [+ <see cref="CopyHead"/>]
+/// [+ <see cref="NeighbourHead"/>]. With several members
 /// (<see cref="ModelConfig.Members"/>) the mean of their z-scores over the items they know. An item whose vector is all zeros is unknown: it had neither
 /// an event nor anything to describe it.
 /// </summary>
@@ -61,7 +62,10 @@ public sealed class GnnChannel : Channel
         return true;
     }
 
-    /// <summary>History items by (attention of the newest position) × (cosine of their vector with the item's), positive cosines only.</summary>
+    /// <summary>
+    /// History items by (attention of the newest position) × (cosine of their vector with the item's), positive cosines only, plus their share of what the
+    /// neighbour head says for the item.
+    /// </summary>
     public override int Evidence(in RankContext context, RankWorkspace workspace, int item, Span<int> evidence)
     {
         if (item >= _items)
@@ -76,7 +80,10 @@ public sealed class GnnChannel : Channel
             if (evidence[..count].Contains(source))
                 continue; // rows are oldest first: a repeated item keeps its first place, close enough for a reason
             var cosine = TensorPrimitives.CosineSimilarity(target, vectors.AsSpan(source * _dim, _dim));
-            count = Keep(workspace.Encoder.Attention[t] * cosine, source, strengths, evidence, count);
+            var strength = workspace.Encoder.Attention[t] * MathF.Max(0, cosine);
+            if (_members[0].Neighbours is { } neighbours)
+                strength += neighbours.Share(context.History, context.NowMs, workspace.Encoder, workspace.UserVector(_dim), item, source);
+            count = Keep(strength, source, strengths, evidence, count);
         }
 
         return count;
@@ -120,12 +127,10 @@ public sealed class GnnChannel : Channel
             if (!m.Encoder.Encode(history, context.NowMs, workspace, user, context.Attributes))
                 continue;
             sum += TensorPrimitives.Dot(user, m.Vectors.AsSpan(item * _dim, _dim));
-            if (m.Copy is { } copy)
-            {
-                var own = new float[_items];
-                copy.Add(history, context.NowMs, user, new float[_items], own);
-                sum += own[item];
-            }
+            var heads = new float[_items];
+            m.Copy?.Add(history, context.NowMs, user, new float[_items], heads);
+            m.Neighbours?.Add(history, context.NowMs, workspace, user, new float[_items], heads);
+            sum += heads[item];
         }
 
         return sum / _members.Length;
@@ -139,6 +144,7 @@ public sealed class GnnChannel : Channel
             return false;
         VectorScan.Score(user, m.Vectors, m.Bias, scores);
         m.Copy?.Add(context.History, context.NowMs, user, workspace.CopyEvidence(_items), scores);
+        m.Neighbours?.Add(context.History, context.NowMs, workspace.Encoder, user, workspace.HopEvidence(_items), scores);
         return true;
     }
 
@@ -167,6 +173,7 @@ public sealed class GnnChannel : Channel
             var prefix = TensorNames.MemberPrefix(member);
             Encoder = new UserEncoder(artifact, member);
             Copy = Encoder.Config.Copy ? new CopyHead(artifact, prefix) : null;
+            Neighbours = Encoder.Config.Hops > 0 ? new NeighbourHead(artifact, prefix) : null;
             Vectors = artifact.Require(prefix + TensorNames.ItemVectors, artifact.Items.Length, Encoder.Config.Dim);
             var bias = prefix + TensorNames.ItemBias;
             Bias = artifact.Tensors.ContainsKey(bias) ? artifact.Require(bias, artifact.Items.Length) : [];
@@ -174,6 +181,7 @@ public sealed class GnnChannel : Channel
 
         public UserEncoder Encoder { get; }
         public CopyHead? Copy { get; }
+        public NeighbourHead? Neighbours { get; }
         public float[] Vectors { get; }
         public float[] Bias { get; }
     }

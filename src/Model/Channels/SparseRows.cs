@@ -85,6 +85,15 @@ public sealed class SparseRows
             scores[index[k]] += scale * value[k];
     }
 
+    /// <summary>The weights as a row-major matrix [rows, rows].</summary>
+    public float[] ToDense()
+    {
+        var dense = new float[checked(Rows * Rows)];
+        for (var row = 0; row < Rows; row++)
+            AddRow(row, 1, dense.AsSpan(row * Rows, Rows));
+        return dense;
+    }
+
     /// <summary>One weight; 0 when not stored. O(log entries of the row).</summary>
     public float At(int row, int target)
     {

@@ -35,8 +35,10 @@ public static class ChannelFit
             ItemKnn(pairs, config.ItemKnn, threads, ct).Write(tensors, TensorNames.KnnCount, TensorNames.KnnIndex, TensorNames.KnnValue);
         if (config.Channels.Contains(ChannelNames.Ease) || config.Channels.Contains(ChannelNames.EaseLong))
             Ease(pairs, config.Ease, tensors, threads, ct);
-        if (config.Channels.Contains(ChannelNames.Nearby))
+        if (config.Channels.Contains(ChannelNames.Nearby) || config.Encoder is { Hops: > 0 })
             Nearby(user, item, events.Users, events.Items, config.Nearby ?? new NearbyConfig()).Write(tensors, TensorNames.NearbyCount, TensorNames.NearbyIndex, TensorNames.NearbyValue);
+        if (config.Encoder is { Hops: > 1 })
+            Nearby(user, item, events.Users, events.Items, config.Nearby ?? new NearbyConfig(), after: true).Write(tensors, TensorNames.AfterCount, TensorNames.AfterIndex, TensorNames.AfterValue);
         if (config.Channels.Contains(ChannelNames.Markov))
             Markov(user, item, events.Users, events.Items).Write(tensors, TensorNames.MarkovCount, TensorNames.MarkovIndex, TensorNames.MarkovValue);
     }
@@ -130,8 +132,11 @@ public static class ChannelFit
         FromRows(rows).Write(tensors, TensorNames.EaseCount, TensorNames.EaseIndex, TensorNames.EaseValue);
     }
 
-    /// <summary>Items by how often and how closely they stand together in people's sequences; per target item its nearest history items.</summary>
-    public static SparseRows Nearby(ReadOnlySpan<int> user, ReadOnlySpan<int> item, int users, int items, NearbyConfig config)
+    /// <summary>
+    /// Items by how often and how closely they stand together in people's sequences; per target item its nearest history items. With <paramref name="after"/> only
+    /// where the target came after the history item.
+    /// </summary>
+    public static SparseRows Nearby(ReadOnlySpan<int> user, ReadOnlySpan<int> item, int users, int items, NearbyConfig config, bool after = false)
     {
         var sequences = new List<int>[users];
         var count = new int[items];
@@ -151,7 +156,8 @@ public static class ChannelFit
                 {
                     if (sequence![a] == sequence[b])
                         continue;
-                    Add(sequence[a], sequence[b], weight);
+                    if (!after)
+                        Add(sequence[a], sequence[b], weight);
                     Add(sequence[b], sequence[a], weight);
                 }
             }

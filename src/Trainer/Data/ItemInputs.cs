@@ -58,6 +58,9 @@ public sealed class ItemInputs : IDisposable
 
     public int Items { get; }
 
+    /// <summary>For the neighbour head; null without one. Not owned: the encoders of an ensemble share it.</summary>
+    public ItemEdges? Relations { get; init; }
+
     /// <summary>0 = no text.</summary>
     public int TextDim { get; }
 

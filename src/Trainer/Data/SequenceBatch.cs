@@ -41,6 +41,9 @@ public sealed class SequenceBatch
     /// <summary>One entry per (question, earlier positive event of the same user): position in <see cref="Asked"/>, item, bucket of the time between. For the copy head.</summary>
     public List<(int Asked, int Item, int Bucket)> Copies { get; } = [];
 
+    /// <summary>What the neighbour head reads; null without one.</summary>
+    public HopEdges? Hops { get; set; }
+
     /// <summary>Whose history a row is.</summary>
     public void SetUser(int row, EventLog log, int user)
     {

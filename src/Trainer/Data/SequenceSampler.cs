@@ -35,6 +35,7 @@ public sealed class SequenceSampler
     private readonly int _seed;
     private readonly TargetMode _mode;
     private readonly bool _copies;
+    private readonly ItemEdges? _edges;
     private readonly bool[] _wanted;
     private readonly int[][] _users;
 
@@ -46,10 +47,11 @@ public sealed class SequenceSampler
     /// <param name="seed">With the epoch number decides every random choice.</param>
     /// <param name="mode">Which events are asked for.</param>
     /// <param name="copies">Fill <see cref="SequenceBatch.Copies"/>.</param>
+    /// <param name="edges">Fill <see cref="SequenceBatch.Hops"/> from them.</param>
     public SequenceSampler(
-        EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed, TargetMode mode = TargetMode.Next, bool copies = false)
+        EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed, TargetMode mode = TargetMode.Next, bool copies = false, ItemEdges? edges = null)
     {
-        (_log, _maxLength, _batchTokens, _seed, _mode, _copies) = (log, maxLength, batchTokens, seed, mode, copies);
+        (_log, _maxLength, _batchTokens, _seed, _mode, _copies, _edges) = (log, maxLength, batchTokens, seed, mode, copies, edges);
         _wanted = [.. Enumerable.Range(0, 256).Select(code => types.WeightOf((byte)code) > 0)];
         var users = new List<int[]>();
         for (var u = 0; u < log.Users; u++)
@@ -171,6 +173,7 @@ public sealed class SequenceSampler
             Asked = [.. asked], Target = [.. targets], Question = asked.Count == targets.Count ? null : [.. question],
         };
         batch.Copies.AddRange(copies);
+        batch.Hops = _edges?.Of(chunks, length);
         for (var row = 0; row < chunks.Count; row++)
             Fill(batch, row, chunks[row]);
         return batch;

@@ -17,6 +17,7 @@ public sealed class EncoderRanker
     private readonly EventLog _log;
     private readonly int[] _events;
     private readonly EncoderConfig _config;
+    private readonly EventTypes _types;
     private readonly SeenRule _seen;
     private readonly bool _strict;
     private readonly int[] _counts;
@@ -27,8 +28,10 @@ public sealed class EncoderRanker
     /// <param name="config">For the length of a history.</param>
     /// <param name="seen">Whether seen items are taken out.</param>
     /// <param name="strict">P2-strict instead of P2.</param>
-    public EncoderRanker(EventLog log, int[] events, int fitEnd, EncoderConfig config, SeenRule seen, bool strict)
+    /// <param name="types">Events of weight 0 or less are no evidence for the neighbour head; null: the default types.</param>
+    public EncoderRanker(EventLog log, int[] events, int fitEnd, EncoderConfig config, SeenRule seen, bool strict, EventTypes? types = null)
     {
+        _types = types ?? EventTypes.Default;
         (_log, _config, _seen, _strict, _counts) = (log, config, seen, strict, log.ItemCounts(fitEnd));
         _events = [.. events.Where(e => seen == SeenRule.Repeat || !History(e).Contains(log.Item[e]))];
     }
@@ -71,6 +74,8 @@ public sealed class EncoderRanker
         var batch = new SequenceBatch(rows.Length, length) { Asked = new long[rows.Length], Target = [] };
         for (var r = 0; r < rows.Length; r++)
             batch.Asked[r] = (r * length) + Math.Max(0, FillRow(batch, r, _events[rows[r]]) - 1);
+        if (_config.Hops > 0)
+            batch.Hops = Hops(batch, rows);
         var hidden = model.Users.forward(items, batch.ToInput(model.Device));
         var user = hidden.reshape(-1, hidden.shape[^1]).index_select(0, torch.tensor(batch.Asked).to(model.Device));
         for (var r = 0; r < rows.Length; r++)
@@ -78,6 +83,8 @@ public sealed class EncoderRanker
         var logits = nn.functional.linear(user, items, model.Bias);
         if (model.Copied(user, batch.Copies, _log.Items, null) is { } copied)
             logits = logits + copied;
+        if (model.Hop is { } hop)
+            logits = logits + (hop.Gated(user, hop.Evidence(batch, torch.tensor(batch.Asked).to(model.Device), model.Inputs.Relations!.Relations, null)) * (_config.HopTrust ?? 1));
         var scores = logits.cpu().contiguous().data<float>().ToArray();
         for (var r = 0; r < rows.Length; r++)
         {
@@ -95,6 +102,25 @@ public sealed class EncoderRanker
             return;
         foreach (var earlier in _log.EventsOf(_log.User[e])[..(_strict ? _log.StrictPosition[e] : _log.Position[e])])
             batch.Copies.Add((row, _log.Item[earlier], Buckets.Time(_log.TimeMs[e] - _log.TimeMs[earlier])));
+    }
+
+    /// <summary>For the newest position of each row; nothing is left out of the edges, as in service.</summary>
+    private HopEdges Hops(SequenceBatch batch, ReadOnlySpan<int> rows)
+    {
+        var time = new int[batch.Rows * batch.Length * batch.Length];
+        for (var r = 0; r < rows.Length; r++)
+        {
+            var e = _events[rows[r]];
+            var (visible, count) = (_strict ? _log.StrictPosition[e] : _log.Position[e], Length(e));
+            var events = _log.EventsOf(_log.User[e])[(visible - count)..visible];
+            for (var q = 0; q < count; q++)
+            {
+                if (_types.WeightOf(_log.Type[events[q]]) > 0)
+                    time[(batch.Asked[r] * batch.Length) + q] = Buckets.Time(_log.TimeMs[e] - _log.TimeMs[events[q]]);
+            }
+        }
+
+        return new HopEdges(time, [.. Enumerable.Range(0, _config.Hops).Select(_ => new List<(int Position, int Item, float Weight)>())]);
     }
 
     private int FillRow(SequenceBatch batch, int row, int e)

@@ -86,19 +86,20 @@ public sealed class EvalRun
         RankingModel Fit(Dictionary<string, (long[] Shape, float[] Data)> tensors, int end) =>
             RankingModel.From(assembly.ToArtifact(tensors, end, 1, null, null, new Dictionary<string, double>(), _cancel));
 
-        var (tensors, seconds) = Encoders(_set.Split.TrainEnd);
-        var learner = Fit(tensors, _set.Split.TrainEnd);
-        var model = learner;
+        var (tensors, seconds) = Encoders(_fitEnd);
+        var model = Fit(tensors, _fitEnd);
+        var judged = JudgeChannels(model, model.Channels, trainer.Seed, 2_000, null);
+        if (model.Channels.Count == 1)
+            return (judged, seconds); // no blend, and no model to learn one from
+        var learner = model;
         if (_options.Split == EvalSplit.Test)
         {
-            (tensors, var more) = Encoders(_set.Split.ValidEnd);
+            (tensors, var more) = Encoders(_set.Split.TrainEnd);
             seconds += more;
-            model = Fit(tensors, _set.Split.ValidEnd);
+            learner = Fit(tensors, _set.Split.TrainEnd);
         }
 
-        var judged = JudgeChannels(model, model.Channels, trainer.Seed, 2_000, null);
-        if (model.Channels.Count > 1)
-            judged.Add(JudgeBlend(model, learner, trainer));
+        judged.Add(JudgeBlend(model, learner, trainer));
         return (judged, seconds);
     }
 

@@ -39,7 +39,8 @@ public sealed record MaskedHistory(int[] Positions, float[] Mask, double Probabi
 /// <code>
 /// min over θ of  −log p(item | logits + log m)  +  size · mean(m)  +  entropy · mean(H(m))
 /// </code>
-/// What own edges add beside attention (<see cref="CopyHead"/>) has no edges to mask and is left out, of the probabilities too.
+/// What own edges and the item graph add beside attention (<see cref="CopyHead"/>, <see cref="NeighbourHead"/>) has no edges to mask and is left out, of the probabilities
+/// too.
 /// Reads an artifact alone, of an ensemble its first encoder. Not thread-safe; uses libtorch's threads.
 /// </summary>
 public static class HistoryMask

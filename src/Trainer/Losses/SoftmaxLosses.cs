@@ -23,12 +23,16 @@ public static class SoftmaxLosses
     public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0, Tensor? added = null, Tensor? question = null)
     {
         var logits = F.linear(user, items, bias!);
-        if (added is not null)
-            logits = logits + added;
+        return OfLogits(added is null ? logits : logits + added, target, smoothing, question);
+    }
+
+    /// <summary>The same for logits [B, N].</summary>
+    public static Tensor OfLogits(Tensor logits, Tensor target, double smoothing = 0, Tensor? question = null)
+    {
         if (question is null)
             return F.cross_entropy(logits, target, label_smoothing: smoothing);
         var logP = logits.log_softmax(1);
-        var picked = logP.reshape(-1).index_select(0, (question * items.shape[0]) + target);
+        var picked = logP.reshape(-1).index_select(0, (question * logits.shape[1]) + target);
         return -((picked * (1 - smoothing)) + (logP.mean(new long[] { 1 }).index_select(0, question) * smoothing)).mean();
     }
 

@@ -19,6 +19,7 @@ internal sealed class SoftmaxObjective : IDisposable
     private readonly bool _allItems;
     private readonly Tensor? _logQ;
     private readonly int _negatives;
+    private readonly Tensor[] _relations;
 
     public SoftmaxObjective(GraphRecommender model, SequenceSampler sampler, long[] classes, LoopOptions options)
     {
@@ -28,6 +29,7 @@ internal sealed class SoftmaxObjective : IDisposable
         _classOf = new long[model.Inputs.Items];
         for (var c = 0; c < classes.Length; c++)
             _classOf[classes[c]] = c;
+        _relations = Array.ConvertAll(model.Inputs.Relations?.Relations ?? [], r => _allItems ? r : r.index_select(1, _classes).DetachFromDisposeScope());
         if (classes.Length <= options.FullSoftmaxItems)
             return;
         _negatives = Math.Min(options.Negatives, classes.Length);
@@ -51,12 +53,24 @@ internal sealed class SoftmaxObjective : IDisposable
         var target = torch.tensor(Array.ConvertAll(batch.Target, i => _classOf[i])).to(_model.Device);
         var question = batch.Question is null ? null : torch.tensor(batch.Question).to(_model.Device);
         if (_logQ is null)
-            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, _model.Copied(asked, batch.Copies, table.shape[0], _classOf), question);
+            return Full(batch, asked, table, bias, target, question);
         return Sampled(question is null ? asked : asked.index_select(0, question), table, bias, target);
+    }
+
+    private Tensor Full(SequenceBatch batch, Tensor asked, Tensor table, Tensor bias, Tensor target, Tensor? question)
+    {
+        var added = _model.Copied(asked, batch.Copies, table.shape[0], _classOf);
+        if (_model.Hop is not { } hop)
+            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, added, question);
+        var evidence = hop.Evidence(batch, torch.tensor(batch.Asked).to(_model.Device), _relations, _classOf);
+        var hopped = hop.Gated(asked, evidence);
+        return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, added is null ? hopped : added + hopped, question);
     }
 
     public void Dispose()
     {
+        foreach (var relation in _allItems ? [] : _relations)
+            relation.Dispose();
         _classes.Dispose();
         _logQ?.Dispose();
     }

@@ -75,6 +75,15 @@ internal static class TestModels
         Add(TensorNames.UserAsk, 0.3f, c.TimeRows, c.Dim);
         if (c.AttributeRows > 0)
             Add(TensorNames.UserAttribute, 1, c.AttributeRows, c.Dim);
+        if (c.Hops > 0)
+        {
+            Add(TensorNames.HopTime, 1, c.Hops, c.TimeRows);
+            Add(TensorNames.HopLag, 0.5f, c.Hops, c.MaxHistory);
+            Add(TensorNames.HopValue, 0.5f, c.Hops, c.ValueRows);
+            Add(TensorNames.HopGate, 0.3f, c.Hops, c.Dim);
+            Add(TensorNames.HopBias, 0.5f, c.Hops);
+        }
+
         for (var b = 0; b < c.Blocks; b++)
         {
             foreach (var part in (string[])["ln1", "ln2"])
