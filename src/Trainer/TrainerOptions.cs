@@ -175,6 +175,10 @@ public sealed record TrainerOptions
         return asked ?? (repeats || items > most ? 0 : 1);
     }
 
+    /// <summary>The descent of a fine-tuning on the events from <paramref name="newerThan"/> on.</summary>
+    internal LoopOptions FineTuneLoop(int newerThan) =>
+        Loop with { Epochs = FineTuneEpochs, LearningRate = Loop.LearningRate * FineTuneRate, NewerThan = newerThan, CheckpointPath = null };
+
     internal int ThreadCount => Threads > 0 ? Threads : Environment.ProcessorCount;
 
     /// <exception cref="ArgumentException">A setting is out of its range; the message names it and its value.</exception>

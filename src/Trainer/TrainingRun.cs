@@ -126,14 +126,8 @@ internal sealed class TrainingRun : IDisposable
             Metrics["valid_gnn_ndcg_10"] = result.BestValidation;
     }
 
-    private LoopOptions FineTuneLoop(int newerThan, double share) => _options.Loop with
-    {
-        Epochs = _options.FineTuneEpochs,
-        LearningRate = _options.Loop.LearningRate * _options.FineTuneRate,
-        MaxSeconds = Math.Min(_options.Loop.MaxSeconds, _options.MaxTrainSeconds * share / _encoders.Members),
-        NewerThan = newerThan,
-        CheckpointPath = null,
-    };
+    private LoopOptions FineTuneLoop(int newerThan, double share) =>
+        _options.FineTuneLoop(newerThan) with { MaxSeconds = Math.Min(_options.Loop.MaxSeconds, _options.MaxTrainSeconds * share / _encoders.Members) };
 
     private void Report(string stage, double fraction) => _progress?.Invoke(stage, fraction, Metrics);
 

@@ -38,6 +38,8 @@ internal static class EvalCommand
     private static readonly Option<string?> Channels = new("--channels") { Description = "Only these channels, separated by commas: " + string.Join(", ", ChannelChoices) + "." };
     private static readonly Option<int> Every = new("--every") { Description = "Judge every n-th event only; for a quick look.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> LearnEvery = new("--learn-every") { Description = "Learn the blend from every n-th event only.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<int> LearnOn = new("--learn-on") { Description = "Judge as well a model that is fine-tuned on each so many events of the test part, right after they were judged." };
+    private static readonly Option<bool> FineTuned = new("--fine-tuned") { Description = "Judge as well a graph channel that learned the train part in full and the validation part by fine-tuning." };
     private static readonly Option<DirectoryInfo?> Models = new("--models") { Description = "Keep trained encoders here and use those that fit the settings." };
     private static readonly Option<DirectoryInfo?> Raw = new("--raw") { Description = "Write each ranker's results per question here, as DATASET/NAME[.seedN].npz." };
     private static readonly Option<FileInfo[]> Against = new("--against") { Description = "Raw .npz of another system: adds the paired difference in NDCG@10. May be given several times." };
@@ -53,7 +55,7 @@ internal static class EvalCommand
         Split.AcceptOnlyFromAmong("valid", "test");
         var command = new Command("eval", "Judge the model, each of its channels and the baselines on a public data set, full ranking, by a fixed protocol.")
         {
-            Dataset, Data, Protocol, Task, Split, Seeds, Channels, Every, LearnEvery, NoText, NoBaselines, Models, Raw, Against, Report,
+            Dataset, Data, Protocol, Task, Split, Seeds, Channels, Every, LearnEvery, LearnOn, FineTuned, NoText, NoBaselines, Models, Raw, Against, Report,
         };
         command.SetAction(async (parsed, ct) => await System.Threading.Tasks.Task.Run(() => Run(parsed, ct), ct));
         return command;
@@ -107,8 +109,15 @@ internal static class EvalCommand
         string[] channels = [.. (parsed.GetValue(Channels) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
         if (channels.FirstOrDefault(c => !ChannelChoices.Contains(c)) is { } unknown)
             throw new SourceException($"--channels: '{unknown}' is not one of {string.Join(", ", ChannelChoices)}");
+        var (learnOn, fineTuned) = (parsed.GetValue(LearnOn), parsed.GetValue(FineTuned));
+        if (learnOn < 0)
+            throw new SourceException($"--learn-on {learnOn} must be above 0");
+        if ((learnOn > 0 || fineTuned) && (parsed.GetValue(Protocol) == "temporal" || parsed.GetValue(Split) == "valid"))
+            throw new SourceException($"{(fineTuned ? "--fine-tuned" : "--learn-on")} needs a prequential protocol and --split test, not --protocol {parsed.GetValue(Protocol)} --split {parsed.GetValue(Split)}");
         return new EvalOptions
         {
+            LearnOnEvery = learnOn,
+            FineTuned = fineTuned,
             Protocol = parsed.GetValue(Protocol) switch
             {
                 "temporal" => EvalProtocol.Temporal,
@@ -189,7 +198,7 @@ internal static class EvalCommand
             [
                 m.Name, m.Seed, F(m.Metrics["n"], "f0"), F(m.Ndcg10, "f4"), $"{F(m.Ndcg10Low, "f4")} … {F(m.Ndcg10High, "f4")}",
                 F(m.Metrics[temporal ? "recall_20" : "hr_10"], "f4"), F(m.Metrics[temporal ? "coverage_20" : "hr_20"], "f4"),
-                F(m.Metrics[temporal ? "cold_recall_20" : "cold_hr_20"], "f4"), m.TrainS > 0 ? F(m.TrainS, "f0") : "",
+                F(m.Metrics[temporal ? "cold_recall_20" : "cold_hr_20"], "f4"), Seconds(m),
             ];
             table.AddRow([.. cells.Concat(m.Paired.Values.Select(p => $"{F(p.Mean, "+0.0000;-0.0000")} ({F(p.Z, "+0.0;-0.0")})")).Select(Markup.Escape)]);
         }
@@ -198,6 +207,8 @@ internal static class EvalCommand
             AnsiConsole.Profile.Width = 200;
         AnsiConsole.Write(table);
     }
+
+    private static string Seconds(EvalModel m) => m.Metrics.TryGetValue("fine_tune_s", out var own) ? F(own, "f1") : m.TrainS > 0 ? F(m.TrainS, "f1") : "";
 
     private static string F(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -26,6 +26,7 @@ public sealed class EvalRun
     private readonly EventTypes _types;
     private readonly EncoderStore _encoders;
     private readonly EvalProgress? _progress;
+    private readonly ILogger _logger;
     private readonly CancellationToken _cancel;
     private readonly int _fitEnd, _judgeEnd;
 
@@ -41,7 +42,7 @@ public sealed class EvalRun
         EvaluationSet set, TextVectors? text, TrainerOptions trainer, EvalOptions options, EventTypes types, ILogger logger, EvalProgress? progress,
         CancellationToken cancel)
     {
-        (_set, _options, _types, _progress, _cancel) = (set, options, types, progress, cancel);
+        (_set, _options, _types, _logger, _progress, _cancel) = (set, options, types, logger, progress, cancel);
         _trainer = trainer.For(set.Repeats, set.Snapshot.Items.Length);
         _data = new TrainingData(set.Snapshot, text, types, trainer.MaxCategories);
         _encoders = new EncoderStore(set, _data, options.ModelsDirectory, logger);
@@ -89,25 +90,61 @@ public sealed class EvalRun
         var (tensors, seconds) = Encoders(_fitEnd);
         var model = Fit(tensors, _fitEnd);
         var judged = JudgeChannels(model, model.Channels, trainer.Seed, 2_000, null);
-        if (model.Channels.Count == 1)
-            return (judged, seconds); // no blend, and no model to learn one from
-        var learner = model;
-        if (_options.Split == EvalSplit.Test)
+        var blends = model.Channels.Count > 1;
+        if (_options.Split == EvalSplit.Valid)
         {
-            (tensors, var more) = Encoders(_set.Split.TrainEnd);
-            seconds += more;
-            learner = Fit(tensors, _set.Split.TrainEnd);
+            if (blends)
+                judged.Add(JudgeHalves(model, trainer));
+            return (judged, seconds);
         }
 
-        judged.Add(JudgeBlend(model, learner, trainer));
+        Blend? blend = null;
+        if (blends || _options.FineTuned)
+        {
+            var (trained, more) = Encoders(_set.Split.TrainEnd);
+            seconds += more;
+            if (_options.FineTuned && graph)
+                judged.Add(FineTuned(trainer, assembly, trained));
+            if (blends)
+            {
+                model = model.With(blend = LearnBlend(Fit(trained, _set.Split.TrainEnd), trainer, _ => true));
+                judged.Add(JudgeBlend(model, trainer.Seed, _ => true));
+            }
+        }
+
+        if (_options.LearnOnEvery > 0)
+            judged.AddRange(LearningOn(trainer, assembly, tensors, blend));
         return (judged, seconds);
     }
 
-    private Judged JudgeBlend(RankingModel model, RankingModel learner, TrainerOptions trainer)
+    /// <summary>The graph channel that learned the train part in full and the validation part by fine-tuning.</summary>
+    private Judged FineTuned(TrainerOptions trainer, ModelAssembly assembly, Dictionary<string, (long[] Shape, float[] Data)> trained)
     {
-        if (_options.Split == EvalSplit.Test)
-            return JudgeBlend(model.With(LearnBlend(learner, trainer, _ => true)), trainer.Seed, _ => true);
-        var halves = Enumerable.Range(0, 2).Select(half => JudgeBlend(model.With(LearnBlend(learner, trainer, u => u % 2 != half)), trainer.Seed, u => u % 2 == half)).ToArray();
+        using var tuned = new LearningOn(_data, trainer, assembly, trained, _set.Split.TrainEnd, null, _logger, _cancel);
+        _progress?.Invoke("fine-tune", 0);
+        var seconds = tuned.Learn(_set.Split.ValidEnd);
+        var judged = JudgeChannels(tuned.Model(), [ChannelNames.Gnn], trainer.Seed, 2_000, null).Single();
+        return judged with
+        {
+            Name = ChannelNames.Gnn + ", fine-tuned", Metrics = new Dictionary<string, double>(judged.Metrics) { ["fine_tune_s"] = seconds }, Raw = new Dictionary<string, Array>(),
+        };
+    }
+
+    /// <summary>The blend and the graph channel of a model that learns on while it is judged.</summary>
+    private IEnumerable<Judged> LearningOn(TrainerOptions trainer, ModelAssembly assembly, Dictionary<string, (long[] Shape, float[] Data)> tensors, Blend? blend)
+    {
+        using var model = new LearningOn(_data, trainer, assembly, tensors, _fitEnd, blend, _logger, _cancel);
+        var questions = Questions(2_000, null);
+        var events = questions.Every(_fitEnd, _judgeEnd, _options.Every);
+        string[] channels = [.. assembly.Config.Channels.Where(c => c == ChannelNames.Gnn)];
+        var ranks = model.Ranks(questions, events, _options.LearnOnEvery, channels, done => _progress?.Invoke("judge the model that learns on", done));
+        return [.. ranks.Select(r => Judged.OfRanks(r.Key + ", learning on", trainer.Seed, _data.Log, events, r.Value, _fitEnd, _judgeEnd))];
+    }
+
+    /// <summary>The blend learned on one half of the users and judged on the other, both ways round.</summary>
+    private Judged JudgeHalves(RankingModel model, TrainerOptions trainer)
+    {
+        var halves = Enumerable.Range(0, 2).Select(half => JudgeBlend(model.With(LearnBlend(model, trainer, u => u % 2 != half)), trainer.Seed, u => u % 2 == half)).ToArray();
         return Joined(halves[0], halves[1]);
     }
 
