@@ -7,7 +7,8 @@ namespace StreamRec.Trainer.Text;
 
 /// <summary>
 /// Sentence vectors on disk, by content: one append-only file per encoder digest, records of 16 bytes (SHA-256 of the text, cut) and the float32 or
-/// float16 vector. A half-written last record, left by a kill, is overwritten. One process at a time: the file is open exclusively during a call.
+/// float16 vector. A half-written last record, left by a kill, is overwritten. Processes may share a file: each has it to itself while it reads or appends,
+/// not while it encodes.
 /// </summary>
 /// <param name="folder">Created if absent.</param>
 /// <param name="digest">The encoder's: another encoder has another file.</param>
@@ -17,6 +18,10 @@ namespace StreamRec.Trainer.Text;
 public sealed class TextVectorCache(string folder, string digest, int dimension, bool half = false, long maxBytes = 1L << 30)
 {
     private const int KeyBytes = 16;
+
+    /// <summary>Milliseconds another process may be reading or appending before its hold on the file counts as an error.</summary>
+    private const int Patience = 60_000;
+
     private readonly int _recordBytes = KeyBytes + (dimension * (half ? 2 : sizeof(float)));
 
     public string FilePath { get; } = Path.Combine(folder, $"vectors-{digest[..Math.Min(16, digest.Length)]}{(half ? "-f16" : "")}.bin");
@@ -31,8 +36,8 @@ public sealed class TextVectorCache(string folder, string digest, int dimension,
         var keys = new UInt128[texts.Count];
         for (var i = 0; i < keys.Length; i++)
             wanted[keys[i] = KeyOf(texts[i])] = null;
-        using var file = new FileStream(FilePath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
-        Read(file, wanted);
+        using (var file = Open())
+            Read(file, wanted);
         var missing = new Dictionary<UInt128, string>();
         for (var i = 0; i < keys.Length; i++)
         {
@@ -45,10 +50,28 @@ public sealed class TextVectorCache(string folder, string digest, int dimension,
             var computed = encode([.. missing.Values]);
             foreach (var (key, vector) in missing.Keys.Zip(computed))
                 wanted[key] = half ? Array.ConvertAll(vector, x => (float)(Half)x) : vector;
-            Append(file, wanted, [.. missing.Keys]);
+            using var file = Open();
+            var there = missing.Keys.ToDictionary(key => key, _ => (float[]?)null);
+            Read(file, there); // another process may have added some meanwhile
+            Append(file, wanted, [.. missing.Keys.Where(key => there[key] is null)]);
         }
 
         return Array.ConvertAll(keys, key => wanted[key]!);
+    }
+
+    private FileStream Open()
+    {
+        for (var since = Environment.TickCount64; ; Thread.Sleep(20))
+        {
+            try
+            {
+                return new FileStream(FilePath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 16);
+            }
+            catch (IOException) when (File.Exists(FilePath) && Environment.TickCount64 - since < Patience)
+            {
+                // Another process has it for a moment.
+            }
+        }
     }
 
     private static UInt128 KeyOf(string text) => BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(text)));

@@ -131,6 +131,28 @@ public sealed class TextEncoderTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_processes_may_encode_beside_each_other_and_each_text_is_kept_once()
+    {
+        using var encoding = new ManualResetEventSlim();
+        using var other = new ManualResetEventSlim();
+        var ct = TestContext.Current.CancellationToken;
+        static float[][] Encode(IReadOnlyList<string> texts) => [.. texts.Select(t => new float[] { t.Length, t[0] })];
+        var first = Task.Run(() => new TextVectorCache(_folder, "shared", 2).GetOrAdd(["a", "bb"], texts =>
+        {
+            encoding.Set();
+            other.Wait(ct);
+            return Encode(texts);
+        }), ct);
+        encoding.Wait(ct);
+        var second = new TextVectorCache(_folder, "shared", 2);
+        Assert.Equal([[2, 'b'], [3, 'c']], second.GetOrAdd(["bb", "ccc"], Encode));
+        other.Set();
+        Assert.Equal([[1, 'a'], [2, 'b']], await first);
+        Assert.Equal([[1, 'a'], [2, 'b'], [3, 'c']], second.GetOrAdd(["a", "bb", "ccc"], _ => throw new InvalidOperationException("all are there")));
+        Assert.Equal(3 * (16 + 8), new FileInfo(second.FilePath).Length);
+    }
+
+    [Fact]
     public void A_cache_at_its_bound_keeps_what_is_in_use()
     {
         var cache = new TextVectorCache(_folder, "0123456789abcdef", 1, maxBytes: 200);
