@@ -52,6 +52,37 @@ public sealed class EvalRunTests
     }
 
     [Fact]
+    public void A_model_that_learns_on_knows_nothing_of_an_event_before_it_is_asked_about_it()
+    {
+        // Two logs that part at an event in the middle of the judged part: up to there every rank must be the same, and after the next lesson some differ.
+        var (from, part) = (Set.Split.ValidEnd, Set.Split.ValidEnd + ((Set.Split.End - Set.Split.ValidEnd) / 2));
+        var item = Set.Snapshot.Item.ToArray();
+        for (var e = part; e < item.Length; e++)
+            item[e] = (item[e] + 1) % Set.Snapshot.Items.Length;
+        var options = new EvalOptions { Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Repeat, Channels = ["gnn", "markov"], Baselines = false, LearnOnEvery = 40, FineTuned = true };
+        var same = new EvaluationSet("tiny", Set.Snapshot with { Item = item }, Repeats: false);
+        ushort[] Ranks(EvaluationSet set, string name) => (ushort[])new EvalRun(set, null, Trainer, options, EventTypes.Default, NullLogger.Instance, null, TestContext.Current.CancellationToken)
+            .Run().Judged.Single(j => j.Name == name).Raw["ranks"];
+        foreach (var name in (string[])["gnn, learning on", "blend, learning on"])
+        {
+            var (one, other) = (Ranks(Set, name), Ranks(same, name));
+            Assert.Equal(one[..(part - from)], other[..(part - from)]);
+            Assert.NotEqual(one, other);
+        }
+    }
+
+    [Fact]
+    public void Fine_tuning_is_judged_on_the_same_events_as_a_full_run()
+    {
+        var options = new EvalOptions { Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Repeat, Channels = ["gnn"], Baselines = false, FineTuned = true };
+        var judged = Run(options).Judged;
+        var (full, tuned) = (judged.Single(j => j.Name == "gnn"), judged.Single(j => j.Name == "gnn, fine-tuned"));
+        Assert.Equal(full.Users, tuned.Users);
+        Assert.True(tuned.Metrics["fine_tune_s"] > 0);
+        Assert.True(tuned.Metrics["ndcg_10"] > 0.8 * full.Metrics["ndcg_10"], $"full {full.Metrics["ndcg_10"]:f3}, fine-tuned {tuned.Metrics["ndcg_10"]:f3}");
+    }
+
+    [Fact]
     public void Lists_of_the_temporal_protocol_count_only_what_is_new_to_the_person()
     {
         var result = Run(new EvalOptions { Protocol = EvalProtocol.Temporal, Task = SeenRule.Exclude, Split = EvalSplit.Valid, Channels = ["popularity", "itemknn"], Seeds = 2 });
