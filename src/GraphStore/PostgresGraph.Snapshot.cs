@@ -15,7 +15,7 @@ public sealed partial class PostgresGraph
     /// <summary>
     /// A consistent copy of the graph: interactions, users, items and the log offsets they correspond to, all from one repeatable-read view,
     /// which blocks no writer. Streams by binary COPY over several connections that share the view: about 1 s per million interactions on
-    /// one core, 44 bytes per interaction while sorting, 21 after.
+    /// one core, 48 bytes per interaction while sorting, 21 after.
     /// </summary>
     /// <param name="untilMs">Leaves out events later than this (a temporal hold-out); null takes all.</param>
     /// <param name="cancellation">Stops the copy.</param>
