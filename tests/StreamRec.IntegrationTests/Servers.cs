@@ -86,7 +86,11 @@ public class Servers : IAsyncLifetime
     public async Task<NpgsqlDataSource> NewSchemaAsync([CallerMemberName] string test = "", CancellationToken ct = default)
     {
         string schema = Unique(test, 50).ToLowerInvariant();
-        var settings = new NpgsqlConnectionStringBuilder(Postgres) { SearchPath = schema, MaxPoolSize = 20, IncludeErrorDetail = true };
+        // A test's connections go soon after it has ended: all tests share one server.
+        var settings = new NpgsqlConnectionStringBuilder(Postgres)
+        {
+            SearchPath = schema, MaxPoolSize = 20, IncludeErrorDetail = true, ConnectionIdleLifetime = 4, ConnectionPruningInterval = 2,
+        };
         NpgsqlDataSource source = NpgsqlDataSource.Create(settings);
         lock (_sources)
             _sources.Add(source);
