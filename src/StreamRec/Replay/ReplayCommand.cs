@@ -76,7 +76,7 @@ internal static class ReplayCommand
                 await sending;
                 bar.Value = bar.MaxValue;
             });
-        System.Console.WriteLine($"{replayer.Stats.Delivered} interactions and {replayer.Stats.Items} items sent");
+        System.Console.WriteLine($"{replayer.Stats.Delivered} interactions, {replayer.Stats.Items} items and {replayer.Stats.Users} users sent");
 
         async Task Run()
         {

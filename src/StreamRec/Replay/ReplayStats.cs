@@ -6,7 +6,7 @@ namespace StreamRec.Replay;
 public sealed class ReplayStats
 {
     private readonly long[] _heldTicks = new long[Enum.GetValues<Hold>().Length];
-    private long _sent, _delivered, _items, _bytes, _hold;
+    private long _sent, _delivered, _items, _users, _bytes, _hold;
 
     /// <summary>Interactions handed to the producer.</summary>
     public long Sent => Volatile.Read(ref _sent);
@@ -16,6 +16,9 @@ public sealed class ReplayStats
 
     /// <summary>Catalogue messages the broker has acknowledged.</summary>
     public long Items => Volatile.Read(ref _items);
+
+    /// <summary>Users' records the broker has acknowledged.</summary>
+    public long Users => Volatile.Read(ref _users);
 
     /// <summary>Value bytes of acknowledged interactions.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
@@ -35,6 +38,8 @@ public sealed class ReplayStats
     }
 
     internal void AddItem() => Interlocked.Increment(ref _items);
+
+    internal void AddUser() => Interlocked.Increment(ref _users);
 
     internal void SetHold(Hold hold) => Volatile.Write(ref _hold, (long)hold);
 

@@ -8,8 +8,8 @@ using StreamRec.Sources;
 namespace StreamRec.Replay;
 
 /// <summary>
-/// Sends a source to Kafka: items to items.v1, interactions to interactions.v1 keyed by user, idempotent, in the source's order
-/// per partition. Holds back while readers lag, so that a broker that keeps little loses nothing. One run per instance.
+/// Sends a source to Kafka: what is known of the users to users.v1, items to items.v1, interactions to interactions.v1 keyed by user,
+/// idempotent, in the source's order per partition. Holds back while readers lag, so that a broker that keeps little loses nothing. One run per instance.
 /// </summary>
 public sealed class Replayer : IDisposable
 {
@@ -122,6 +122,8 @@ public sealed class Replayer : IDisposable
         var clock = Stopwatch.StartNew();
         var held = TimeSpan.Zero; // the schedule of a given speed stands still while held, so that no burst makes up for it
         long interactions = 0, messages = 0;
+        foreach (var user in source.Users)
+            await ProduceAsync(_topics.Users, user.UserId, Json.Encode(user), UserReported, cancellationToken);
         foreach (var message in source.Read())
         {
             if (_failure is not null)
@@ -173,25 +175,38 @@ public sealed class Replayer : IDisposable
     {
         var isItem = message.Topic == SourceTopic.Items;
         var backlog = isItem ? _items : _interactions;
-        var record = new Message<byte[]?, byte[]> { Key = message.Key is null ? null : Encoding.UTF8.GetBytes(message.Key), Value = message.Value };
         backlog.Sent();
+        await ProduceAsync(isItem ? _topics.Items : _topics.Interactions, message.Key, message.Value, report => Reported(report, message), cancellationToken);
+        if (!isItem)
+            Stats.AddSent();
+        else if (message.Item is { } item)
+            OnItem?.Invoke(item);
+    }
+
+    private async ValueTask ProduceAsync(
+        string topic, string? key, byte[] value, Action<DeliveryReport<byte[]?, byte[]>> reported, CancellationToken cancellationToken)
+    {
+        var record = new Message<byte[]?, byte[]> { Key = key is null ? null : Encoding.UTF8.GetBytes(key), Value = value };
         while (true)
         {
             try
             {
-                _producer.Produce(isItem ? _topics.Items : _topics.Interactions, record, report => Reported(report, message));
-                break;
+                _producer.Produce(topic, record, reported);
+                return;
             }
             catch (ProduceException<byte[]?, byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
             {
                 await Task.Delay(BusyProbe, cancellationToken); // the client's own queue: the broker is slower than we are
             }
         }
+    }
 
-        if (!isItem)
-            Stats.AddSent();
-        else if (message.Item is { } item)
-            OnItem?.Invoke(item);
+    private void UserReported(DeliveryReport<byte[]?, byte[]> report)
+    {
+        if (report.Error.IsError)
+            _failure ??= new KafkaException(report.Error);
+        else
+            Stats.AddUser();
     }
 
     private void Reported(DeliveryReport<byte[]?, byte[]> report, in SourceMessage message)
