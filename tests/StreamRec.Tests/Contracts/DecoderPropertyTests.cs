@@ -10,7 +10,7 @@ namespace StreamRec.Tests.Contracts;
 public sealed class DecoderPropertyTests
 {
     private static readonly InteractionDecoder Decoder = new(new DecoderOptions { PooledIds = 64 }, EventTypes.Default);
-    private static readonly Config Quick = Config.QuickThrowOnFailure.WithMaxTest(2000);
+    private static readonly Config Quick = Properties.Quick.WithMaxTest(2000);
 
     private static readonly Gen<string> IdGen =
         from text in ArbMap.Default.GeneratorFor<NonEmptyString>()

@@ -31,7 +31,7 @@ public class LiveGraphTests
     public void Any_script_of_adds_and_erasures_equals_the_naive_graph(int maxEdges)
     {
         var scripts = Gen.ArrayOf(Steps, 400).ToArbitrary();
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(scripts, script => Run(script, maxEdges)));
+        Check.One(Properties.Quick.WithMaxTest(60), Prop.ForAll(scripts, script => Run(script, maxEdges)));
     }
 
     [Theory]
@@ -40,7 +40,7 @@ public class LiveGraphTests
     public void Edges_added_at_once_are_those_added_one_by_one(int maxEdges)
     {
         var batches = Gen.ArrayOf(Gen.ArrayOf(Steps, 90), 5).ToArbitrary();
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(batches, parts =>
+        Check.One(Properties.Quick.WithMaxTest(60), Prop.ForAll(batches, parts =>
         {
             var options = new LiveGraphOptions { MaxEdges = maxEdges };
             var (one, many) = (new LiveGraph(options), new LiveGraph(options));

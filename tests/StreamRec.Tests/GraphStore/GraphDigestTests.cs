@@ -15,7 +15,7 @@ public sealed class GraphDigestTests
     {
         var events = ArbMap.Default.GeneratorFor<NonEmptyArray<(byte Id, byte User, byte Item)>>()
             .Select(a => a.Get.Select(x => new Interaction(x.Id, $"u{x.Id % 5}", $"i{x.Id % 7}", 1, x.Id, x.Id)).ToArray());
-        Check.One(Config.QuickThrowOnFailure, Prop.ForAll(events.ToArbitrary(), input =>
+        Check.One(Properties.Quick, Prop.ForAll(events.ToArbitrary(), input =>
         {
             var twice = input.Reverse().Concat(input).ToArray();
             return GraphDigest.Of(input) == GraphDigest.Of(twice) && GraphDigest.Of(input).Count == input.Select(e => e.EventId).Distinct().Count();

@@ -32,7 +32,7 @@ public sealed class PackedHistoryTests
 
     [Fact]
     public void The_same_events_in_any_order_and_portions_some_twice_give_the_same_bytes_and_those_of_a_naive_list() =>
-        Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), InAnyOrder));
+        Check.One(Properties.Quick, Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), InAnyOrder));
 
     private static bool InAnyOrder(int seed)
     {

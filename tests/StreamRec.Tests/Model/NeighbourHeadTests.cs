@@ -62,7 +62,7 @@ public sealed class NeighbourHeadTests
         tensors[TensorNames.CopyBias] = ([1], tensors[TensorNames.HopBias].Data);
         var artifact = TestModels.Artifact(new ModelConfig { Encoder = copying, EventWeights = TestModels.FlatWeights }, Items, tensors);
         var copy = new CopyHead(artifact, "");
-        Check.One(Config.QuickThrowOnFailure, Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
+        Check.One(Properties.Quick, Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
         {
             var random = new Random(seed);
             var history = TestModels.History(random, random.Next(1, 13), random.Next(1, Items + 1));

@@ -178,7 +178,7 @@ public sealed class NewItemsTests
             from below in Gen.Elements(0, 5, Below, 1_000)
             from temperature in Gen.Elements(0f, 0.5f, 1f)
             select (seed, k, new NewItemsConfig { From = top, Share = share, BelowEvents = below, Temperature = temperature });
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(80), Prop.ForAll(cases.ToArbitrary(), c => property(new Question(c.seed), c.k, c.Item3)));
+        Check.One(Properties.Quick.WithMaxTest(80), Prop.ForAll(cases.ToArbitrary(), c => property(new Question(c.seed), c.k, c.Item3)));
     }
 
     /// <summary>A person with a history, live counts and a filter, all from the seed.</summary>
