@@ -23,12 +23,8 @@ public static class SoftmaxLosses
     public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0, Tensor? added = null, Tensor? question = null)
     {
         var logits = F.linear(user, items, bias!);
-        return OfLogits(added is null ? logits : logits + added, target, smoothing, question);
-    }
-
-    /// <summary>The same for logits [B, N].</summary>
-    public static Tensor OfLogits(Tensor logits, Tensor target, double smoothing = 0, Tensor? question = null)
-    {
+        if (added is not null)
+            logits = logits + added;
         if (question is null)
             return F.cross_entropy(logits, target, label_smoothing: smoothing);
         var logP = logits.log_softmax(1);
