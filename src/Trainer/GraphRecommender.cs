@@ -83,26 +83,24 @@ public sealed class GraphRecommender : IDisposable
     }
 
     /// <summary>
-    /// What the users' own edges add to the logits [questions, columns] (see <see cref="CopyHead"/>); null when the model or the batch has none.
+    /// What edges add to the logits [questions, columns] beside the vectors: the users' own (<see cref="CopyHead"/>) and those between items
+    /// (<see cref="NeighbourHead"/>); null when the model or the batch has neither.
     /// </summary>
+    /// <param name="batch">Its asked positions are the questions.</param>
     /// <param name="users">[questions, d].</param>
-    /// <param name="copies">Of the batch.</param>
+    /// <param name="relations">Edges between items, [items, columns] each; read when the model has a hop.</param>
     /// <param name="columns">Columns of the logits.</param>
     /// <param name="columnOf">Column of each item; null = the item's index.</param>
-    public Tensor? Copied(Tensor users, List<(int Asked, int Item, int Bucket)> copies, long columns, long[]? columnOf)
+    /// <param name="hopTrust">Times what the hop adds; 1 in training.</param>
+    public Tensor? FromEdges(SequenceBatch batch, Tensor users, IReadOnlyList<Tensor> relations, long columns, long[]? columnOf = null, float hopTrust = 1)
     {
-        if (_copyTime is null || copies.Count == 0)
-            return null;
-        var (place, bucket) = (new long[copies.Count], new long[copies.Count]);
-        for (var k = 0; k < place.Length; k++)
-        {
-            var (asked, item, b) = copies[k];
-            (place[k], bucket[k]) = ((asked * columns) + (columnOf is null ? item : columnOf[item]), b);
-        }
-
-        var strength = _copyTime.exp()[torch.tensor(bucket).to(Device)];
-        var evidence = torch.zeros(new[] { users.shape[0] * columns }, dtype: ScalarType.Float32, device: Device).index_add(0, torch.tensor(place).to(Device), strength, 1);
-        return _copyGate!.forward(users) * (evidence.view(users.shape[0], columns) + 1).log();
+        var copied = Copied(users, batch.Copies, columns, columnOf);
+        if (Hop is null)
+            return copied;
+        var hopped = Hop.Gated(users, Hop.Evidence(batch, torch.tensor(batch.Asked).to(Device), relations, columnOf));
+        if (hopTrust != 1)
+            hopped = hopped * hopTrust;
+        return copied is null ? hopped : copied + hopped;
     }
 
     /// <summary>
@@ -166,6 +164,22 @@ public sealed class GraphRecommender : IDisposable
     /// <summary>Name in the artifact of a parameter of the user encoder.</summary>
     internal static string UserName(string name) =>
         Tables.FirstOrDefault(t => name == t + ".weight") is { } table ? UserPrefix + table : UserPrefix + name;
+
+    private Tensor? Copied(Tensor users, List<(int Asked, int Item, int Bucket)> copies, long columns, long[]? columnOf)
+    {
+        if (_copyTime is null || copies.Count == 0)
+            return null;
+        var (place, bucket) = (new long[copies.Count], new long[copies.Count]);
+        for (var k = 0; k < place.Length; k++)
+        {
+            var (asked, item, b) = copies[k];
+            (place[k], bucket[k]) = ((asked * columns) + (columnOf is null ? item : columnOf[item]), b);
+        }
+
+        var strength = _copyTime.exp()[torch.tensor(bucket).to(Device)];
+        var evidence = torch.zeros(new[] { users.shape[0] * columns }, dtype: ScalarType.Float32, device: Device).index_add(0, torch.tensor(place).to(Device), strength, 1);
+        return _copyGate!.forward(users) * (evidence.view(users.shape[0], columns) + 1).log();
+    }
 
     private static (long[] Shape, float[] Data) Read(Tensor tensor)
     {

@@ -81,10 +81,8 @@ public sealed class EncoderRanker
         for (var r = 0; r < rows.Length; r++)
             Copies(batch, r, _events[rows[r]]);
         var logits = nn.functional.linear(user, items, model.Bias);
-        if (model.Copied(user, batch.Copies, _log.Items, null) is { } copied)
-            logits = logits + copied;
-        if (model.Hop is { } hop)
-            logits = logits + (hop.Gated(user, hop.Evidence(batch, torch.tensor(batch.Asked).to(model.Device), model.Inputs.Relations!.Relations, null)) * (_config.HopTrust ?? 1));
+        if (model.FromEdges(batch, user, model.Inputs.Relations?.Relations ?? [], _log.Items, hopTrust: _config.HopTrust ?? 1) is { } added)
+            logits = logits + added;
         var scores = logits.cpu().contiguous().data<float>().ToArray();
         for (var r = 0; r < rows.Length; r++)
         {

@@ -53,18 +53,8 @@ internal sealed class SoftmaxObjective : IDisposable
         var target = torch.tensor(Array.ConvertAll(batch.Target, i => _classOf[i])).to(_model.Device);
         var question = batch.Question is null ? null : torch.tensor(batch.Question).to(_model.Device);
         if (_logQ is null)
-            return Full(batch, asked, table, bias, target, question);
+            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, _model.FromEdges(batch, asked, _relations, table.shape[0], _classOf), question);
         return Sampled(question is null ? asked : asked.index_select(0, question), table, bias, target);
-    }
-
-    private Tensor Full(SequenceBatch batch, Tensor asked, Tensor table, Tensor bias, Tensor target, Tensor? question)
-    {
-        var added = _model.Copied(asked, batch.Copies, table.shape[0], _classOf);
-        if (_model.Hop is not { } hop)
-            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, added, question);
-        var evidence = hop.Evidence(batch, torch.tensor(batch.Asked).to(_model.Device), _relations, _classOf);
-        var hopped = hop.Gated(asked, evidence);
-        return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, added is null ? hopped : added + hopped, question);
     }
 
     public void Dispose()
