@@ -63,12 +63,10 @@ internal sealed class EncoderStore(EvaluationSet set, TrainingData data, string?
     {
         var loop = o.Loop with { CheckpointPath = null, TensorBoardDirectory = null, MaxSeconds = 0 };
         var text = o.Items.Text && data.Text is { } t ? Convert.ToHexString(SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(t.Vectors.AsSpan()))) : "";
-        if (o.Encoder.Hops > 0)
-            text += JsonSerializer.Serialize(o.Nearby);
         var settings = JsonSerializer.SerializeToUtf8Bytes(new
         {
             Data = set.Fingerprint(), end, Encoder = o.Encoder with { HopTrust = null }, o.Items, o.Dropout, o.Gaps, o.Targets, o.BatchTokens, o.StepsPerEpoch, o.Neighbours, o.MaxCategories, loop, o.Seed,
-            Users = data.Attributes.Entries, text,
+            Users = data.Attributes.Entries, text, Nearby = o.Encoder.Hops > 0 ? o.Nearby : null,
         });
         return Convert.ToHexStringLower(SHA256.HashData(settings))[..16];
     }
