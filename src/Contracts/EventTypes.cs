@@ -24,6 +24,7 @@ public sealed class EventTypes
     ]);
 
     private readonly EventType?[] _byCode = new EventType?[MaxCode + 1];
+    private readonly bool[] _positive = new bool[byte.MaxValue + 1];
     private readonly Dictionary<string, EventType> _byName;
 
     public EventTypes(IEnumerable<EventType> types)
@@ -37,6 +38,7 @@ public sealed class EventTypes
             if (_byCode[type.Code] is { } other)
                 throw new ArgumentException($"event types '{other.Name}' and '{type.Name}' share code {type.Code}", nameof(types));
             _byCode[type.Code] = type;
+            _positive[type.Code] = type.Weight > 0;
         }
     }
 
@@ -48,4 +50,7 @@ public sealed class EventTypes
 
     /// <summary>Evidence of one event; 0 for a code this installation does not know.</summary>
     public float WeightOf(byte code) => Find(code)?.Weight ?? 0f;
+
+    /// <summary>Whether such an event speaks for its item: its weight is above 0. One look into a table.</summary>
+    public bool IsPositive(byte code) => _positive[code];
 }

@@ -70,7 +70,7 @@ public static class GraphExport
         var distinct = new HashSet<long>();
         for (var e = 0; e < trainEnd; e++)
         {
-            if (types.WeightOf(snapshot.Type[e]) > 0)
+            if (types.IsPositive(snapshot.Type[e]))
                 distinct.Add(((long)snapshot.User[e] << 32) | (uint)snapshot.Item[e]);
         }
 

@@ -97,7 +97,7 @@ internal sealed class Scoring
             Produce(earlier);
         if (fresh)
         {
-            if (tracker is not null && _types.WeightOf(e.Type) > 0)
+            if (tracker is not null && _types.IsPositive(e.Type))
                 Test(user, item, e.TimeMs);
             _graph.Add(user, item, e.Type, e.Value, e.TimeMs);
             Count(user, item, e.Type, e.TimeMs);
@@ -241,7 +241,7 @@ internal sealed class Scoring
     private void Count(int user, int item, byte type, long timeMs)
     {
         _clock.See(timeMs);
-        if (_types.WeightOf(type) <= 0)
+        if (!_types.IsPositive(type))
             return;
         Serving.Counters.Add(Serving.Items.ToSpace(item), timeMs);
         if (_repeats.Observe(user, item, type))

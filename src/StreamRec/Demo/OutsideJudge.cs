@@ -37,7 +37,7 @@ internal sealed class OutsideJudge
     /// <summary>An acknowledged interaction.</summary>
     public void Event(in SourceMessage message, long offset)
     {
-        if (message.Fate != Fate.Applied || EventTypes.Default.WeightOf(message.Interaction.Type) <= 0)
+        if (message.Fate != Fate.Applied || !EventTypes.Default.IsPositive(message.Interaction.Type))
             return;
         lock (_lock)
             Of(message.Interaction.UserId).Events.Add((offset, Item(message.Interaction.ItemId), message.Truth));

@@ -13,7 +13,7 @@ public sealed class ItemEdges : IDisposable
 {
     private readonly EventLog _log;
     private readonly int _end;
-    private readonly bool[] _wanted;
+    private readonly EventTypes _types;
     private readonly NearbyConfig _config;
     private readonly int[] _counts;
 
@@ -26,9 +26,8 @@ public sealed class ItemEdges : IDisposable
     public ItemEdges(EventLog log, int end, EventTypes types, NearbyConfig config, int relations, Device device)
     {
         using var scope = torch.NewDisposeScope();
-        (_log, _end, _config) = (log, end, config);
-        _wanted = [.. Enumerable.Range(0, 256).Select(code => types.WeightOf((byte)code) > 0)];
-        var kept = Enumerable.Range(0, end).Where(e => _wanted[log.Type[e]]).ToArray();
+        (_log, _end, _types, _config) = (log, end, types, config);
+        var kept = Enumerable.Range(0, end).Where(e => _types.IsPositive(log.Type[e])).ToArray();
         int[] user = Array.ConvertAll(kept, e => log.User[e]), item = Array.ConvertAll(kept, e => log.Item[e]);
         _counts = new int[log.Items];
         foreach (var i in item)
@@ -66,7 +65,7 @@ public sealed class ItemEdges : IDisposable
             {
                 for (var q = 0; q <= t; q++)
                 {
-                    if (_wanted[_log.Type[chunk[q]]])
+                    if (_types.IsPositive(_log.Type[chunk[q]]))
                         time[(((row * length) + t) * length) + q] = Buckets.Time(_log.TimeMs[chunk[t + 1]] - _log.TimeMs[chunk[q]]);
                 }
             }
@@ -86,7 +85,7 @@ public sealed class ItemEdges : IDisposable
             places.TryAdd(_log.Item[chunk[t]], []);
         foreach (var e in events[..SequenceSampler.LowerBound(events, _end)])
         {
-            if (!_wanted[_log.Type[e]])
+            if (!_types.IsPositive(_log.Type[e]))
                 continue;
             if (places.TryGetValue(_log.Item[e], out var of))
                 of.Add(sequence.Count);

@@ -36,7 +36,7 @@ public sealed class SequenceSampler
     private readonly TargetMode _mode;
     private readonly bool _copies;
     private readonly ItemEdges? _edges;
-    private readonly bool[] _wanted;
+    private readonly EventTypes _types;
     private readonly int[][] _users;
 
     /// <param name="log">All events; only those in [0, <paramref name="end"/>) are read.</param>
@@ -51,8 +51,7 @@ public sealed class SequenceSampler
     public SequenceSampler(
         EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed, TargetMode mode = TargetMode.Next, bool copies = false, ItemEdges? edges = null)
     {
-        (_log, _maxLength, _batchTokens, _seed, _mode, _copies, _edges) = (log, maxLength, batchTokens, seed, mode, copies, edges);
-        _wanted = [.. Enumerable.Range(0, 256).Select(code => types.WeightOf((byte)code) > 0)];
+        (_log, _maxLength, _batchTokens, _types, _seed, _mode, _copies, _edges) = (log, maxLength, batchTokens, types, seed, mode, copies, edges);
         var users = new List<int[]>();
         for (var u = 0; u < log.Users; u++)
         {
@@ -152,7 +151,7 @@ public sealed class SequenceSampler
                 var before = targets.Count;
                 foreach (var next in TargetsOf(chunks[row], t))
                 {
-                    if (!_wanted[_log.Type[next]])
+                    if (!_types.IsPositive(_log.Type[next]))
                         continue;
                     question.Add(asked.Count);
                     targets.Add(_log.Item[next]);
@@ -185,7 +184,7 @@ public sealed class SequenceSampler
         var nowMs = _log.TimeMs[chunk[t + 1]]; // targets of one position are of one moment
         foreach (var e in chunk.Array.AsSpan(0, chunk.Offset + t + 1))
         {
-            if (_wanted[_log.Type[e]])
+            if (_types.IsPositive(_log.Type[e]))
                 copies.Add((asked, _log.Item[e], Buckets.Time(nowMs - _log.TimeMs[e])));
         }
     }

@@ -40,7 +40,7 @@ public sealed class TrainingData
         int repeats = 0, positive = 0;
         for (var e = 0; e < Log.Count; e++)
         {
-            if (Types.WeightOf(Log.Type[e]) <= 0)
+            if (!Types.IsPositive(Log.Type[e]))
                 continue;
             positive++;
             repeats += seen.Add(((long)Log.User[e] << 32) | (uint)Log.Item[e]) ? 0 : 1;
@@ -52,7 +52,7 @@ public sealed class TrainingData
     /// <summary>Random-walk neighbourhoods over the positive events before <paramref name="end"/>.</summary>
     public Neighbourhoods Neighbours(int end, int width, int seed, int threads, CancellationToken cancel)
     {
-        var kept = Enumerable.Range(0, end).Where(e => Types.WeightOf(Log.Type[e]) > 0).ToArray();
+        var kept = Enumerable.Range(0, end).Where(e => Types.IsPositive(Log.Type[e])).ToArray();
         T[] Pick<T>(T[] column) => Array.ConvertAll(kept, e => column[e]);
         var graph = CsrGraph.Build(Log.Users, Log.Items, Pick(Log.User), Pick(Log.Item), Pick(Log.Type), Pick(Log.Value), Pick(Log.TimeMs));
         return Samplers.RandomWalkNeighbours(graph, new WalkSampling { Width = width }, (ulong)seed, threads, cancel);
@@ -66,7 +66,7 @@ public sealed class TrainingData
     {
         var touched = new bool[Log.Items];
         for (var e = 0; e < end; e++)
-            touched[Log.Item[e]] |= Types.WeightOf(Log.Type[e]) > 0;
+            touched[Log.Item[e]] |= Types.IsPositive(Log.Type[e]);
         return touched;
     }
 

@@ -113,7 +113,7 @@ public sealed class EncoderRanker
             var events = _log.EventsOf(_log.User[e])[(visible - count)..visible];
             for (var q = 0; q < count; q++)
             {
-                if (_types.WeightOf(_log.Type[events[q]]) > 0)
+                if (_types.IsPositive(_log.Type[events[q]]))
                     time[(batch.Asked[r] * batch.Length) + q] = Buckets.Time(_log.TimeMs[e] - _log.TimeMs[events[q]]);
             }
         }

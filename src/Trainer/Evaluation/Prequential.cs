@@ -48,7 +48,7 @@ public sealed class Prequential(
 
     /// <summary>Each <paramref name="step"/>-th event of [from, to), those left out that are not asked about (see <see cref="Spread"/>).</summary>
     public int[] Every(int from, int to, int step) =>
-        [.. Enumerable.Range(from, Math.Max(0, to - from)).Where(e => (e - from) % step == 0 && types.WeightOf(log.Type[e]) > 0 && !IsExcluded(e))];
+        [.. Enumerable.Range(from, Math.Max(0, to - from)).Where(e => (e - from) % step == 0 && types.IsPositive(log.Type[e]) && !IsExcluded(e))];
 
     /// <summary>
     /// Ranks of the events' items by the model's lists, under <see cref="Blend"/>, and by each of the channels alone, under its name; and the share of the
@@ -203,7 +203,7 @@ public sealed class Prequential(
         {
             for (; _counted < end; _counted++)
             {
-                if (owner.Types.WeightOf(owner.Log.Type[_counted]) > 0)
+                if (owner.Types.IsPositive(owner.Log.Type[_counted]))
                     _counters.Add(space.IndexOf[owner.Log.Item[_counted]], owner.Log.TimeMs[_counted]);
             }
 

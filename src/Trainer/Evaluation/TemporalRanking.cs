@@ -71,7 +71,7 @@ public sealed class TemporalRanking
         var counters = new LiveCounters(space.Count, _windows);
         for (var e = 0; e < _fitEnd; e++)
         {
-            if (_types.WeightOf(_log.Type[e]) > 0)
+            if (_types.IsPositive(_log.Type[e]))
                 counters.Add(indexOf[_log.Item[e]], _log.TimeMs[e]);
         }
 
