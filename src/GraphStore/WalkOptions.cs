@@ -1,3 +1,5 @@
+using StreamRec.Contracts;
+
 namespace StreamRec.GraphStore;
 
 /// <summary>How <see cref="RandomWalker"/> walks. Defaults suit a request answered in about a millisecond.</summary>
@@ -59,13 +61,7 @@ public struct WalkRandom(ulong seed)
 {
     private ulong _state = seed;
 
-    public ulong Next()
-    {
-        var z = _state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    public ulong Next() => EventIds.Mix(_state += 0x9E3779B97F4A7C15);
 
     /// <summary>0..<paramref name="bound"/>-1; the bias of multiply-shift is below bound / 2³².</summary>
     public int Below(int bound) => (int)((Next() >> 32) * (ulong)(uint)bound >> 32);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using StreamRec.Contracts;
 
 namespace StreamRec.Model;
 
@@ -101,11 +102,5 @@ internal sealed class NewPlaces
     }
 
     /// <summary>One step of SplitMix64 (Steele, Lea and Flood, 2014).</summary>
-    private static ulong Mix(ulong z)
-    {
-        z += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    private static ulong Mix(ulong state) => EventIds.Mix(state + 0x9E3779B97F4A7C15);
 }
