@@ -127,9 +127,11 @@ public sealed class GnnChannel : Channel
             if (!m.Encoder.Encode(history, context.NowMs, workspace, user, context.Attributes))
                 continue;
             sum += TensorPrimitives.Dot(user, m.Vectors.AsSpan(item * _dim, _dim));
-            var heads = new float[_items];
-            m.Copy?.Add(history, context.NowMs, user, new float[_items], heads);
-            m.Neighbours?.Add(history, context.NowMs, workspace, user, new float[_items], heads);
+            if (m.Copy is null && m.Neighbours is null)
+                continue;
+            float[] heads = new float[_items], evidence = new float[_items];
+            m.Copy?.Add(history, context.NowMs, user, evidence, heads);
+            m.Neighbours?.Add(history, context.NowMs, workspace, user, evidence, heads);
             sum += heads[item];
         }
 
