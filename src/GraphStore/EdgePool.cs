@@ -117,9 +117,7 @@ internal sealed class EdgePool
         (links, rest) = (0, edge);
         if (_frozen)
             return position + edge;
-        var wanted = SliceOf(edge);
-        links = SliceOf(degree - 1) - wanted;
-        rest = edge - Before(wanted);
+        links = LinksTo(degree, edge, out rest);
         return links == 0 ? position + rest : position - 1;
     }
 
@@ -149,10 +147,19 @@ internal sealed class EdgePool
 
     private static int CellInSlices(int[] neighbours, int position, int degree, int edge)
     {
-        var wanted = SliceOf(edge);
-        for (var slice = SliceOf(degree - 1); slice > wanted; slice--)
+        var links = LinksTo(degree, edge, out var rest);
+        for (; links > 0; links--)
             position = neighbours[position - 1];
-        return position + edge - Before(wanted);
+        return position + rest;
+    }
+
+    /// <summary>Links from a node's newest slice back to the slice of an edge, which lies <paramref name="rest"/> cells behind that slice's start.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int LinksTo(int degree, int edge, out int rest)
+    {
+        var slice = SliceOf(edge);
+        rest = edge - Before(slice);
+        return SliceOf(degree - 1) - slice;
     }
 
     private static int SliceOf(int edge) => BitOperations.Log2(((uint)edge >> 1) + 1);
