@@ -103,7 +103,7 @@ public static class TextPretrainer
         var perEpoch = Batches(rows, options.BatchTokens, random).Count;
         var steps = Math.Min(options.Steps, 20 * perEpoch);
         Parameter[] parameters = [.. encoder.NamedWeights().Where(w => !w.Name.StartsWith("pooler.", StringComparison.Ordinal)).Select(w => w.Parameter), .. head.parameters()];
-        using var optimizer = optim.AdamW(parameters, lr: options.LearningRate, beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.01);
+        using var optimizer = new TextOptimizer(parameters, options.LearningRate, steps);
         var watch = Stopwatch.StartNew();
         var queue = new Queue<int[][]>();
         for (var step = 0; step < steps && watch.Elapsed < options.MaxTime; step++)
@@ -111,8 +111,6 @@ public static class TextPretrainer
             ct.ThrowIfCancellationRequested();
             if (queue.Count == 0)
                 queue = Batches(rows, options.BatchTokens, random);
-            foreach (var group in optimizer.ParamGroups)
-                group.LearningRate = options.LearningRate * Math.Min((step + 1) / (0.1 * steps), (steps - step) / (0.9 * steps));
             encoder.Dropout.Seed(((ulong)options.Seed << 32) + (ulong)step);
             using var scope = NewDisposeScope();
             var texts = queue.Dequeue();
@@ -122,10 +120,7 @@ public static class TextPretrainer
             var guessed = states.view(-1, encoder.Config.HiddenSize).index_select(0, tensor(batch.Positions));
             var masked = functional.cross_entropy(head.forward(guessed, encoder.WordEmbeddings), tensor(batch.Targets));
             var loss = masked.add(Contrast(encoder, vocabulary, texts, states, mask));
-            optimizer.zero_grad();
-            loss.backward();
-            nn.utils.clip_grad_norm_(parameters, 1.0);
-            optimizer.step();
+            optimizer.Step(loss, step);
             progress?.Report(new TextProgress("pretrain", step + 1, steps, masked.item<float>()));
         }
     }

@@ -80,7 +80,7 @@ public static class TextTuner
     {
         var parameters = encoder.Freeze(options.FrozenLayers);
         encoder.train();
-        using var optimizer = optim.AdamW(parameters, lr: options.LearningRate, beta1: 0.9, beta2: 0.98, eps: 1e-8, weight_decay: 0.01);
+        using var optimizer = new TextOptimizer(parameters, options.LearningRate, options.Steps);
         var random = new Random(options.Seed);
         var order = Array.Empty<int[]>();
         var next = 0;
@@ -95,16 +95,11 @@ public static class TextTuner
             }
 
             var batch = order[next..(next += size)];
-            foreach (var group in optimizer.ParamGroups)
-                group.LearningRate = options.LearningRate * Math.Min((step + 1) / (0.1 * options.Steps), (options.Steps - step) / (0.9 * options.Steps));
             encoder.Dropout.Seed(((ulong)options.Seed << 32) + (ulong)step);
             using var scope = NewDisposeScope();
             var (whole, hidden) = (Vectors(encoder, batch, vocabulary.Pad, pooling), Vectors(encoder, MaskedRows.Of(batch, vocabulary, random).Rows, vocabulary.Pad, pooling));
             var loss = functional.cross_entropy(hidden.mm(whole.t()).div(options.Temperature), arange(size, dtype: ScalarType.Int64));
-            optimizer.zero_grad();
-            loss.backward();
-            nn.utils.clip_grad_norm_(parameters, 1.0);
-            optimizer.step();
+            optimizer.Step(loss, step);
             progress?.Report(new TextProgress("pretrain", step + 1, options.Steps, loss.item<float>()));
         }
     }
