@@ -114,6 +114,8 @@ internal static class EvalCommand
             throw new SourceException($"--learn-on {learnOn} must be above 0");
         if ((learnOn > 0 || fineTuned) && (parsed.GetValue(Protocol) == "temporal" || parsed.GetValue(Split) == "valid"))
             throw new SourceException($"{(fineTuned ? "--fine-tuned" : "--learn-on")} needs a prequential protocol and --split test, not --protocol {parsed.GetValue(Protocol)} --split {parsed.GetValue(Split)}");
+        if (fineTuned && channels.Length > 0 && !channels.Contains(ChannelNames.Gnn))
+            throw new SourceException($"--fine-tuned judges the channel {ChannelNames.Gnn}, which --channels {string.Join(',', channels)} leaves out");
         return new EvalOptions
         {
             LearnOnEvery = learnOn,
