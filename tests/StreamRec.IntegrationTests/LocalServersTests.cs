@@ -226,7 +226,8 @@ public sealed class LocalServersTests
 
     private static async Task<List<string>> ProduceAndConsume(string bootstrap, string topic, string[] values, int expected)
     {
-        using (IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = bootstrap }).Build())
+        var own = new ProducerConfig { BootstrapServers = bootstrap };
+        using (IProducer<string, string> producer = new ProducerBuilder<string, string>(own).SetLogHandler((_, _) => { }).Build())
         {
             foreach (string value in values)
                 await producer.ProduceAsync(new TopicPartition(topic, 0), new Message<string, string> { Key = value, Value = value }, TestContext.Current.CancellationToken);
@@ -235,7 +236,7 @@ public sealed class LocalServersTests
         using IConsumer<Ignore, string> consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig
         {
             BootstrapServers = bootstrap, GroupId = Guid.NewGuid().ToString(), AutoOffsetReset = AutoOffsetReset.Earliest,
-        }).Build();
+        }).SetLogHandler((_, _) => { }).Build();
         consumer.Subscribe(topic);
         var read = new List<string>();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);

@@ -203,7 +203,7 @@ public sealed class IngestWorkerTests(Servers servers)
         await h.StopWorkersAsync();
         await h.ProduceEventsAsync(300, seed: 2, users: 1);
         var partition = (await h.Graph.ProgressAsync(h.Topics.Interactions, Stop)).Single(p => p.NextOffset > 0).Partition;
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = h.Options.BootstrapServers }).Build();
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = h.Options.BootstrapServers }).SetLogHandler((_, _) => { }).Build();
         await admin.DeleteRecordsAsync([new TopicPartitionOffset(h.Topics.Interactions, partition, 700)], new DeleteRecordsOptions());
 
         var second = h.StartWorker();

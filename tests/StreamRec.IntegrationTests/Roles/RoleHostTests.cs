@@ -18,8 +18,10 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("streamrec-roles-");
 
-    private readonly IProducer<string, byte[]> _producer =
-        new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = servers.Kafka, Partitioner = Partitioner.Murmur2Random }).Build();
+    private readonly IProducer<string, byte[]> _producer = new ProducerBuilder<string, byte[]>(new ProducerConfig
+    {
+        BootstrapServers = servers.Kafka, Partitioner = Partitioner.Murmur2Random,
+    }).SetLogHandler((_, _) => { }).Build();
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -106,7 +108,7 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
         () =>
         {
             var config = new ConsumerConfig { BootstrapServers = servers.Kafka, GroupId = servers.NewGroup(), AutoOffsetReset = AutoOffsetReset.Earliest, EnableAutoCommit = false };
-            using var consumer = new ConsumerBuilder<Ignore, byte[]>(config).Build();
+            using var consumer = new ConsumerBuilder<Ignore, byte[]>(config).SetLogHandler((_, _) => { }).Build();
             consumer.Subscribe(topic);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(Ct);
             limit.CancelAfter(TimeSpan.FromMinutes(2));

@@ -32,7 +32,7 @@ internal sealed class ScorerFixture : IAsyncDisposable
         Redis = new RedisGraph(redis, prefix);
         Registry = new ModelRegistry(source);
         _producer = new ProducerBuilder<string?, string?>(new ProducerConfig { BootstrapServers = servers.Kafka, Acks = Acks.All, Partitioner = Partitioner.Murmur2Random })
-            .SetKeySerializer(Text).SetValueSerializer(Text).Build();
+            .SetKeySerializer(Text).SetValueSerializer(Text).SetLogHandler((_, _) => { }).Build();
         _lists = Reader(topics.Recommendations);
     }
 
@@ -207,7 +207,7 @@ internal sealed class ScorerFixture : IAsyncDisposable
         var reader = new ConsumerBuilder<string?, byte[]?>(new ConsumerConfig
         {
             BootstrapServers = _servers.Kafka, GroupId = "reader-" + Guid.NewGuid(), AutoOffsetReset = AutoOffsetReset.Earliest, EnableAutoCommit = false,
-        }).SetKeyDeserializer(new NullableKey()).Build();
+        }).SetKeyDeserializer(new NullableKey()).SetLogHandler((_, _) => { }).Build();
         var partitions = Topics.All.Single(t => t.Name == topic).Partitions;
         reader.Assign(Enumerable.Range(0, partitions).Select(p => new TopicPartitionOffset(topic, p, Offset.Beginning)));
         return reader;
