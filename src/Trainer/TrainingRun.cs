@@ -101,12 +101,13 @@ internal sealed class TrainingRun : IDisposable
         Report("evaluate", 0.72);
         var model = RankingModel.From(ToArtifact(new Dictionary<string, double>()));
         var events = _prequential.Spread(Split.ValidEnd, Split.End, _options.HoldoutEvents);
-        var (candidate, coverage) = _prequential.Ranks(model, events, model.Channels, _cancel);
+        var (candidate, shown) = _prequential.Ranks(model, events, model.Channels, _cancel);
         Report("evaluate", 0.8);
         var champion = _champion is null ? null : _prequential.Ranks(_champion.Model, events, [], _cancel).Ranks[Prequential.Blend];
         var counts = _data.Log.ItemCounts(_encoders.End);
         return new HoldoutReport(
-            [.. events.Select(e => _data.Log.User[e])], candidate, champion, [.. events.Select(e => counts[_data.Log.Item[e]] < HoldoutReport.ColdEvents)], coverage);
+            [.. events.Select(e => _data.Log.User[e])], candidate, champion, [.. events.Select(e => counts[_data.Log.Item[e]] < HoldoutReport.ColdEvents)],
+            shown.Length / (double)_data.ItemIds.Length);
     }
 
     /// <summary>The model as it is now, its channels fitted on the same events.</summary>

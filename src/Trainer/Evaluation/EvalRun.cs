@@ -145,7 +145,7 @@ public sealed class EvalRun
     private Judged JudgeHalves(RankingModel model, TrainerOptions trainer)
     {
         var halves = Enumerable.Range(0, 2).Select(half => JudgeBlend(model.With(LearnBlend(model, trainer, u => u % 2 != half)), trainer.Seed, u => u % 2 == half)).ToArray();
-        return Joined(halves[0], halves[1]);
+        return Judged.Joined(halves[0], halves[1], _data.ItemIds.Length);
     }
 
     /// <summary>Learns the mix on the validation part, from a model that knows the train part.</summary>
@@ -186,9 +186,9 @@ public sealed class EvalRun
         var questions = Questions(2_000, null);
         var events = questions.Every(_fitEnd, _judgeEnd, _options.Every).Where(e => users(_data.Log.User[e])).ToArray();
         var done = 0;
-        var (ranks, coverage) = questions.Ranks(model, events, [], _cancel, judged: () => Report("judge the blend", Interlocked.Increment(ref done), events.Length));
+        var (ranks, shown) = questions.Ranks(model, events, [], _cancel, judged: () => Report("judge the blend", Interlocked.Increment(ref done), events.Length));
         var judged = Judged.OfRanks(Prequential.Blend, seed, _data.Log, events, ranks[Prequential.Blend], _fitEnd, _judgeEnd);
-        return judged with { Metrics = new Dictionary<string, double>(judged.Metrics) { ["coverage_20"] = coverage } };
+        return judged with { Metrics = new Dictionary<string, double>(judged.Metrics) { ["coverage_20"] = shown.Length / (double)_data.ItemIds.Length }, Shown = shown };
     }
 
     private List<Judged> JudgeChannels(RankingModel model, IReadOnlyList<string> channels, int? seed, int maxHistory, LiveCountersOptions? windows)
@@ -247,23 +247,6 @@ public sealed class EvalRun
 
         var list = new int[Prequential.ListLength];
         return list[..RankingMetrics.Top(scores, model.FitCounts, [.. removed], list)];
-    }
-
-    /// <summary>Two halves of the users as one result.</summary>
-    private Judged Joined(Judged a, Judged b)
-    {
-        int[] users = [.. a.Users, .. b.Users];
-        double[] ndcg = [.. a.Ndcg10, .. b.Ndcg10], second = [.. a.Second, .. b.Second];
-        // Slices have sizes of their own: cold_hr_20 is a mean over cold_n.
-        double Mean(string key)
-        {
-            if (key == "n" || key.EndsWith("_n", StringComparison.Ordinal))
-                return a.Metrics[key] + b.Metrics[key];
-            var slice = a.Metrics.Keys.Where(k => k.EndsWith("_n", StringComparison.Ordinal) && key.StartsWith(k[..^1], StringComparison.Ordinal)).FirstOrDefault("n");
-            return ((a.Metrics[key] * a.Metrics[slice]) + (b.Metrics[key] * b.Metrics[slice])) / Math.Max(1, a.Metrics[slice] + b.Metrics[slice]);
-        }
-
-        return new Judged(a.Name, a.Seed, users, ndcg, second, a.Metrics.Keys.ToDictionary(k => k, Mean), new Dictionary<string, Array>());
     }
 
     private Prequential Questions(int maxHistory, LiveCountersOptions? windows) =>

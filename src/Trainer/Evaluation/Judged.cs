@@ -17,6 +17,9 @@ public sealed record Judged(
     /// <summary>The mean over seeds.</summary>
     public bool IsMean { get; private init; }
 
+    /// <summary>Items that any of the lists showed; empty where ranks were judged and no lists.</summary>
+    public int[] Shown { get; init; } = [];
+
     /// <summary>From the ranks of the asked events' items.</summary>
     /// <param name="name">The ranker.</param>
     /// <param name="seed">Its seed.</param>
@@ -61,6 +64,7 @@ public sealed record Judged(
         var at10 = questions.Zip(lists, (q, list) => RankingMetrics.AtK(list, q.Relevant, 10)!.Value).ToArray();
         var at20 = questions.Zip(lists, (q, list) => RankingMetrics.AtK(list, q.Relevant, 20)!.Value).ToArray();
         double[] coldRecall = [.. questions.Zip(lists, (q, list) => ColdRecall(q.Relevant, list, counts)).Where(r => r is not null).Select(r => r!.Value)];
+        int[] shown = [.. lists.SelectMany(l => l).Distinct()];
         double Mean(ListMetrics[] of, Func<ListMetrics, double> value) => of.Length == 0 ? 0 : of.Average(value);
         var metrics = new Dictionary<string, double>
         {
@@ -68,7 +72,7 @@ public sealed record Judged(
             ["recall_10"] = Mean(at10, m => m.Recall), ["recall_20"] = Mean(at20, m => m.Recall),
             ["ndcg_10"] = Mean(at10, m => m.Ndcg), ["ndcg_20"] = Mean(at20, m => m.Ndcg),
             ["hr_10"] = Mean(at10, m => m.HitRate), ["hr_20"] = Mean(at20, m => m.HitRate), ["mrr_20"] = Mean(at20, m => m.Mrr),
-            ["coverage_20"] = lists.SelectMany(l => l).Distinct().Count() / (double)Math.Max(1, counts.Length),
+            ["coverage_20"] = shown.Length / (double)Math.Max(1, counts.Length),
             ["cold_recall_20"] = coldRecall.Length == 0 ? 0 : coldRecall.Average(),
             ["cold_n"] = coldRecall.Length,
         };
@@ -77,7 +81,28 @@ public sealed record Judged(
         return new Judged(name, seed, users, ndcg, recall, metrics, new Dictionary<string, Array>
         {
             ["users"] = Array.ConvertAll(users, u => (long)u), ["ndcg10"] = ndcg, ["recall20"] = recall,
-        });
+        }) { Shown = shown };
+    }
+
+    /// <summary>Two halves of the questions as one result; without raw arrays.</summary>
+    /// <param name="a">One half.</param>
+    /// <param name="b">The other, by the same ranker.</param>
+    /// <param name="items">In the catalogue.</param>
+    public static Judged Joined(Judged a, Judged b, int items)
+    {
+        // Slices have sizes of their own: cold_hr_20 is a mean over cold_n.
+        double Mean(string key)
+        {
+            if (key == "n" || key.EndsWith("_n", StringComparison.Ordinal))
+                return a.Metrics[key] + b.Metrics[key];
+            var slice = a.Metrics.Keys.Where(k => k.EndsWith("_n", StringComparison.Ordinal) && key.StartsWith(k[..^1], StringComparison.Ordinal)).FirstOrDefault("n");
+            return ((a.Metrics[key] * a.Metrics[slice]) + (b.Metrics[key] * b.Metrics[slice])) / Math.Max(1, a.Metrics[slice] + b.Metrics[slice]);
+        }
+
+        int[] shown = [.. a.Shown.Union(b.Shown)];
+        var metrics = a.Metrics.Keys.ToDictionary(k => k, Mean);
+        metrics["coverage_20"] = shown.Length / (double)Math.Max(1, items);
+        return new Judged(a.Name, a.Seed, [.. a.Users, .. b.Users], [.. a.Ndcg10, .. b.Ndcg10], [.. a.Second, .. b.Second], metrics, new Dictionary<string, Array>()) { Shown = shown };
     }
 
     /// <summary>The mean of several seeds, question by question.</summary>

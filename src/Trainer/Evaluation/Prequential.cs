@@ -51,8 +51,8 @@ public sealed class Prequential(
         [.. Enumerable.Range(from, Math.Max(0, to - from)).Where(e => (e - from) % step == 0 && types.IsPositive(log.Type[e]) && !IsExcluded(e))];
 
     /// <summary>
-    /// Ranks of the events' items by the model's lists, under <see cref="Blend"/>, and by each of the channels alone, under its name; and the share of the
-    /// catalogue that any of the lists showed.
+    /// Ranks of the events' items by the model's lists, under <see cref="Blend"/>, and by each of the channels alone, under its name; and the items that any
+    /// of the lists showed, in the numbering of the model.
     /// </summary>
     /// <remarks>Cost: 2 scorings of the catalogue by each channel per event.</remarks>
     /// <param name="model">Judged.</param>
@@ -61,7 +61,7 @@ public sealed class Prequential(
     /// <param name="cancel">Checked per event.</param>
     /// <param name="blended">False leaves the blended list out.</param>
     /// <param name="judged">Called after each event, from any thread; may be null.</param>
-    public (Dictionary<string, int[]> Ranks, double Coverage) Ranks(
+    public (Dictionary<string, int[]> Ranks, int[] Shown) Ranks(
         RankingModel model, int[] events, IReadOnlyList<string> channels, CancellationToken cancel,
         bool blended = true, Action? judged = null)
     {
@@ -91,7 +91,7 @@ public sealed class Prequential(
         }
 
         Visit(model, events, parts, Judge, cancel);
-        return (ranks, shown.Count(x => x) / (double)Math.Max(1, itemIds.Length));
+        return (ranks, [.. shown.Index().Where(s => s.Item).Select(s => s.Index)]);
     }
 
     /// <summary>Calls <paramref name="judge"/> for each event with what a model may know then; in order within each of <paramref name="parts"/> threads' stretches.</summary>

@@ -48,11 +48,12 @@ public sealed class ExternalTrainer(TrainerOptions options, EventTypes types)
         var blend = learner.Count > 0 ? learner.Fit(null, cancel) : null;
         var model = RankingModel.From(Artifact(validEnd, blend, none));
         var judging = prequential.Spread(validEnd, data.Log.Count, options.HoldoutEvents);
-        var (ranks, coverage) = prequential.Ranks(model, judging, model.Channels, cancel);
+        var (ranks, shown) = prequential.Ranks(model, judging, model.Channels, cancel);
         var own = champion is null ? null : prequential.Ranks(champion.Model, judging, [], cancel).Ranks[Prequential.Blend];
         var counts = data.Log.ItemCounts(validEnd);
         var report = new HoldoutReport(
-            [.. judging.Select(e => data.Log.User[e])], ranks, own, [.. judging.Select(e => counts[data.Log.Item[e]] < HoldoutReport.ColdEvents)], coverage);
+            [.. judging.Select(e => data.Log.User[e])], ranks, own, [.. judging.Select(e => counts[data.Log.Item[e]] < HoldoutReport.ColdEvents)],
+            shown.Length / (double)data.ItemIds.Length);
         var (accepted, why) = report.Decide(options.GateTolerance);
         if (validEnd < from)
             why += "; the champion has learned some of these events, the external model has not";
