@@ -46,6 +46,13 @@ internal sealed class Harness : IAsyncDisposable
     public Topics Topics { get; }
     public IngestOptions Options { get; init; }
 
+    /// <summary>For the program's verbs, see <see cref="Verb"/>.</summary>
+    public IReadOnlyList<string> Settings =>
+    [
+        $"POSTGRES__CONNECTIONSTRING={Source.ConnectionString}", $"REDIS__CONNECTIONSTRING={Servers.Redis}", $"REDIS__KEYPREFIX={Prefix}",
+        $"KAFKA__BOOTSTRAPSERVERS={Options.BootstrapServers}", $"KAFKA__TOPICPREFIX={Topics.Prefix}",
+    ];
+
     public static Task<Harness> StartAsync(Servers servers, [System.Runtime.CompilerServices.CallerMemberName] string test = "") =>
         StartAsync(servers, Task.FromResult, test);
 

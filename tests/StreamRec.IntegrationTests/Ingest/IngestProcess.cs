@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using StreamRec.Local;
 using Xunit;
 
 namespace StreamRec.IntegrationTests.Ingest;
@@ -53,23 +52,13 @@ internal sealed class IngestProcess : IAsyncDisposable
     /// <param name="arguments">Further arguments of <c>run ingest</c>.</param>
     public static async Task<IngestProcess> StartAsync(Harness h, IReadOnlyList<string>? settings = null, params string[] arguments)
     {
-        var info = new ProcessStartInfo("setpriv")
-        {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath(),
-        };
-        string[] command = ["--pdeathsig", "KILL", "--", "dotnet", Path.Combine(AppContext.BaseDirectory, "streamrec.dll"), "run", "ingest", .. arguments];
-        foreach (var argument in command)
-            info.ArgumentList.Add(argument);
         string[] own =
         [
-            $"POSTGRES__CONNECTIONSTRING={h.Source.ConnectionString}", $"REDIS__CONNECTIONSTRING={h.Servers.Redis}", $"REDIS__KEYPREFIX={h.Prefix}",
-            $"KAFKA__BOOTSTRAPSERVERS={h.Options.BootstrapServers}", $"KAFKA__TOPICPREFIX={h.Topics.Prefix}", "HTTP__URL=http://127.0.0.1:0",
+            .. h.Settings, "HTTP__URL=http://127.0.0.1:0",
             $"INGEST__GROUPID={h.Options.GroupId}", $"INGEST__SESSIONTIMEOUT={h.Options.SessionTimeout}", "INGEST__MAXBATCHAGE=00:00:00.020",
             .. settings ?? [],
         ];
-        foreach (var setting in own)
-            info.Environment["STREAMREC__" + setting[..setting.IndexOf('=', StringComparison.Ordinal)]] = setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
-        return new IngestProcess(await LaunchThread.StartAsync(info));
+        return new IngestProcess(await Verb.StartAsync(own, ["run", "ingest", .. arguments]));
     }
 
     /// <summary>kill -9.</summary>
