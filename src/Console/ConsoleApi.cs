@@ -54,22 +54,17 @@ public static class ConsoleApi
         if (recent.Count == 0 && latest is null)
             return TypedResults.Problem($"user '{userId}' has no events and no list", statusCode: StatusCodes.Status404NotFound);
         using var list = latest is null ? null : JsonDocument.Parse(latest);
-        var titles = new Dictionary<string, string>(StringComparer.Ordinal);
-        var ids = recent.Select(e => e.ItemId).Concat(ListedItems(list));
-        foreach (var id in ids.Distinct(StringComparer.Ordinal))
-        {
-            if (await services.Graph.ItemAsync(id, ct) is { Title.Length: > 0 } item)
-                titles[id] = item.Title;
-        }
-
+        var titles = await services.Graph.TitlesAsync(recent.Select(e => e.ItemId).Concat(NamedItems(list)), ct);
         var events = recent.Select(e => new UserEventView(
             e.ItemId, titles.GetValueOrDefault(e.ItemId), services.Types.Find(e.Type)?.Name ?? "?", float.IsNaN(e.Value) ? null : e.Value,
             DateTimeOffset.FromUnixTimeMilliseconds(e.TimeMs)));
         return TypedResults.Json(new UserView(userId, [.. events], list?.RootElement.Clone(), titles), ConsoleJson.Options);
     }
 
-    private static IEnumerable<string> ListedItems(JsonDocument? list) =>
-        list is null ? [] : [.. list.RootElement.GetProperty("items").EnumerateArray().Select(i => i.GetProperty("item_id").GetString()!)];
+    /// <summary>The items of a list and those their reasons rest on.</summary>
+    private static IEnumerable<string> NamedItems(JsonDocument? list) =>
+        list is null ? [] : list.RootElement.GetProperty("items").EnumerateArray().SelectMany(
+            i => i.GetProperty("evidence").EnumerateArray().Prepend(i.GetProperty("item_id")).Select(id => id.GetString()!));
 
     private static async Task<IResult> LatestListAsync(ConsoleServices services, string userId, CancellationToken ct)
     {

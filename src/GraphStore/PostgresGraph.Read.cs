@@ -117,13 +117,16 @@ public sealed partial class PostgresGraph
         return await command.ExecuteScalarAsync(cancellation) is string json ? JsonSerializer.Deserialize(json, AttributesJson.Default.DictionaryStringString) ?? [] : [];
     }
 
-    /// <summary>The catalogue entry of one item, or null. One index look-up.</summary>
-    public async Task<ItemRecord?> ItemAsync(string itemId, CancellationToken cancellation = default)
+    /// <summary>The titles of those of the items that have one. One statement, an index look-up per item.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> TitlesAsync(IEnumerable<string> itemIds, CancellationToken cancellation = default)
     {
-        await using var command = _dataSource.CreateCommand($"select {ItemColumns} from items where item_id = $1");
-        command.Parameters.Add(Text(itemId));
+        await using var command = _dataSource.CreateCommand("select item_id, title from items where item_id = any($1) and title <> ''");
+        command.Parameters.Add(new() { Value = itemIds.Distinct(StringComparer.Ordinal).ToArray() });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
-        return await reader.ReadAsync(cancellation) ? ReadItem(reader).Item : null;
+        var titles = new Dictionary<string, string>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellation))
+            titles[reader.GetString(0)] = reader.GetString(1);
+        return titles;
     }
 
     /// <summary>

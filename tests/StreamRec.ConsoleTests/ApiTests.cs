@@ -17,6 +17,7 @@ public sealed class ApiTests(Servers servers)
         await using var console = await ConsoleFixture.StartAsync(servers, nameof(A_users_page_has_events_list_and_nothing_of_anybody_else), Cancel);
         var anna = await console.Client.GetFromJsonAsync<JsonElement>("/v1/users/anna", Cancel);
         Assert.Equal("teapot", anna.GetProperty("recent")[0].GetProperty("item_id").GetString());
+        Assert.Equal("Brown Betty", anna.GetProperty("titles").GetProperty("teapot").GetString()); // what a reason names
         Assert.Equal("cup", anna.GetProperty("list").GetProperty("items")[0].GetProperty("item_id").GetString());
         var stranger = await console.Client.GetAsync("/v1/users/nobody", Cancel);
         Assert.Equal(HttpStatusCode.NotFound, stranger.StatusCode);

@@ -27,7 +27,7 @@ public sealed class PageTests(Servers servers)
         await Assertions.Expect(page.Locator("#chart svg")).ToBeVisibleAsync();
         await page.FillAsync("input[name=user]", "anna");
         await page.ClickAsync("#lookup button");
-        await Assertions.Expect(page.Locator("#user")).ToContainTextAsync("because of teapot");
+        await Assertions.Expect(page.Locator("#user")).ToContainTextAsync("because of Brown Betty");
         Assert.Empty(errors);
     }
 

@@ -123,9 +123,15 @@ $('lookup').onsubmit = async event => {
   const response = await fetch(`/v1/users/${id}`);
   const u = await response.json();
   if (!response.ok) { $('user').textContent = u.detail ?? u.title; return; }
+  const titled = id => u.titles[id] || id;
+  // A reason ends with the ids of the items it rests on.
+  const why = i => {
+    const ids = i.evidence.join(', ');
+    return i.reason.endsWith(ids) ? i.reason.slice(0, i.reason.length - ids.length) + i.evidence.map(titled).join(', ') : i.reason;
+  };
   $('user').replaceChildren(
     list('Newest events', u.recent.map(e => [e.title || e.item_id, `${e.type}${e.value == null ? '' : ' ' + e.value}, ${when(e.time)}`])),
-    list(`List of model ${u.list?.model_version ?? '–'}`, (u.list?.items ?? []).map(i => [u.titles[i.item_id] || i.item_id, `${i.channel}, ${i.reason}`])));
+    list(`List of model ${u.list?.model_version ?? '–'}`, (u.list?.items ?? []).map(i => [titled(i.item_id), `${i.channel}, ${why(i)}`])));
 };
 $('train').onclick = () => act('/v1/train');
 $('finetune').onclick = () => act('/v1/train?fine_tune=true');

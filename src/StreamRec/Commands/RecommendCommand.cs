@@ -82,15 +82,25 @@ internal static class RecommendCommand
         var table = new Table().AddColumns("rank", "item", "title", "score");
         if (explain)
             table.AddColumns("channel", "reason");
+        var titles = await stores.Graph.TitlesAsync(list.Items.SelectMany(i => i.Evidence.Prepend(i.ItemId)), ct);
         foreach (var item in list.Items)
         {
-            var title = (await stores.Graph.ItemAsync(item.ItemId, ct))?.Title ?? "";
+            var title = titles.GetValueOrDefault(item.ItemId, "");
             List<string> row = [item.Rank.ToString(CultureInfo.InvariantCulture), item.ItemId, title, item.Score.ToString("0.000", CultureInfo.InvariantCulture)];
             if (explain)
-                row.AddRange([item.Channel, item.Reason]);
+                row.AddRange([item.Channel, ReasonOf(item, titles)]);
             table.AddRow([.. row.Select(cell => new Markup(Markup.Escape(cell)))]);
         }
 
         AnsiConsole.Write(table);
+    }
+
+    /// <summary>On the topic a reason ends with the ids of the items it rests on; a person wants to know what they are.</summary>
+    private static string ReasonOf(RecommendedItem item, IReadOnlyDictionary<string, string> titles)
+    {
+        var ids = string.Join(", ", item.Evidence);
+        return item.Reason.EndsWith(ids, StringComparison.Ordinal)
+            ? item.Reason[..^ids.Length] + string.Join(", ", item.Evidence.Select(id => RecommendExplanation.Named(id, titles.GetValueOrDefault(id))))
+            : item.Reason;
     }
 }

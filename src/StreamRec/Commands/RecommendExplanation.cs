@@ -19,16 +19,17 @@ internal sealed class RecommendExplanation(Settings settings, Connections stores
 
     /// <summary>One item's explanation.</summary>
     /// <param name="ItemId">The recommended item.</param>
+    /// <param name="Title">Its title; null where the catalogue has none, here and below.</param>
     /// <param name="Events">The user's events, those that gain most first.</param>
     /// <param name="Probability">Of the item in the graph channel's softmax; null without --mask.</param>
     /// <param name="MaskedProbability">The same with the learned mask.</param>
     /// <param name="Neighbours">The item's neighbours in the item graph, most important first.</param>
     private sealed record Explanation(
-        string ItemId, IReadOnlyList<EventPart> Events, double? Probability, double? MaskedProbability, IReadOnlyList<NeighbourPart> Neighbours);
+        string ItemId, string? Title, IReadOnlyList<EventPart> Events, double? Probability, double? MaskedProbability, IReadOnlyList<NeighbourPart> Neighbours);
 
-    private sealed record EventPart(string ItemId, DateTimeOffset Time, float Attention, float Gain, float? Mask);
+    private sealed record EventPart(string ItemId, string? Title, DateTimeOffset Time, float Attention, float Gain, float? Mask);
 
-    private sealed record NeighbourPart(string ItemId, float Importance);
+    private sealed record NeighbourPart(string ItemId, string? Title, float Importance);
 
     public async Task PrintAsync(RecommendationList list, string user, bool json, CancellationToken ct)
     {
@@ -49,13 +50,14 @@ internal sealed class RecommendExplanation(Settings settings, Connections stores
         var recent = (await stores.Graph.RecentAsync(user, 2 * artifact.Manifest.Config.Encoder!.MaxHistory, ct)).Reverse().ToArray();
         UserEvent[] history = [.. recent.Select(e => new UserEvent(model.TryGetItem(e.ItemId, out var index) ? index : -1, e.Type, e.Value, e.TimeMs))];
         var attributes = new UserAttributes(artifact.Manifest.Config.UserAttributes ?? []).Encode(await stores.Graph.UserAttributesAsync(user, ct));
+        var titles = await stores.Graph.TitlesAsync(recent.Select(e => e.ItemId).Concat(list.Items.Select(i => i.ItemId)), ct);
         var imports = neighbours ? await ImportancesAsync(ct) : null;
         var explanations = new List<Explanation>();
         foreach (var item in list.Items)
         {
             ct.ThrowIfCancellationRequested();
             if (model.TryGetItem(item.ItemId, out var index))
-                explanations.Add(Explain(artifact, graph, item.ItemId, index, recent, history, attributes, list.GeneratedAt.ToUnixTimeMilliseconds(), imports));
+                explanations.Add(Explain(artifact, graph, item.ItemId, index, recent, history, attributes, list.GeneratedAt.ToUnixTimeMilliseconds(), titles, imports));
         }
 
         if (json)
@@ -65,7 +67,8 @@ internal sealed class RecommendExplanation(Settings settings, Connections stores
     }
 
     private Explanation Explain(
-        ModelArtifact artifact, GnnChannel graph, string id, int item, RecentEvent[] recent, UserEvent[] history, int[] attributes, long nowMs, Dictionary<string, NeighbourPart[]>? importances)
+        ModelArtifact artifact, GnnChannel graph, string id, int item, RecentEvent[] recent, UserEvent[] history, int[] attributes, long nowMs,
+        IReadOnlyDictionary<string, string> titles, Dictionary<string, NeighbourPart[]>? importances)
     {
         var context = new RankContext { History = history, Attributes = attributes, NowMs = nowMs, Counters = new LiveCounters(artifact.Items.Length) };
         var influences = graph.Explain(context, item);
@@ -73,8 +76,10 @@ internal sealed class RecommendExplanation(Settings settings, Connections stores
         var weights = learned?.Positions.Index().ToDictionary(p => p.Item, p => learned.Mask[p.Index]);
         return new Explanation(
             id,
+            titles.GetValueOrDefault(id),
             [.. influences.OrderByDescending(e => e.Gain).Select(e => new EventPart(
-                recent[e.Position].ItemId, DateTimeOffset.FromUnixTimeMilliseconds(recent[e.Position].TimeMs), e.Attention, e.Gain, weights?[e.Position]))],
+                recent[e.Position].ItemId, titles.GetValueOrDefault(recent[e.Position].ItemId),
+                DateTimeOffset.FromUnixTimeMilliseconds(recent[e.Position].TimeMs), e.Attention, e.Gain, weights?[e.Position]))],
             learned?.Probability, learned?.MaskedProbability, importances?.GetValueOrDefault(id) ?? []);
     }
 
@@ -82,29 +87,36 @@ internal sealed class RecommendExplanation(Settings settings, Connections stores
     private async Task<Dictionary<string, NeighbourPart[]>> ImportancesAsync(CancellationToken ct)
     {
         var trainer = settings.Trainer;
-        var data = new TrainingData(await stores.Graph.SnapshotAsync(null, ct), null, EventTypes.Default, trainer.MaxCategories);
+        var snapshot = await stores.Graph.SnapshotAsync(null, ct);
+        var data = new TrainingData(snapshot, null, EventTypes.Default, trainer.MaxCategories);
         var around = data.Neighbours(data.Log.Count, trainer.Neighbours, trainer.Seed, trainer.ThreadCount, ct);
+        NeighbourPart Part(int item, float importance) =>
+            new(snapshot.Items[item].ItemId, snapshot.Items[item].Title is { Length: > 0 } title ? title : null, importance);
         return Enumerable.Range(0, around.Rows).ToDictionary(
-            row => data.ItemIds[row],
-            row => around.Of(row).ToArray().Zip(around.WeightsOf(row).ToArray(), (n, w) => new NeighbourPart(data.ItemIds[n], w)).OrderByDescending(n => n.Importance).ToArray(),
+            row => snapshot.Items[row].ItemId,
+            row => around.Of(row).ToArray().Zip(around.WeightsOf(row).ToArray(), Part).OrderByDescending(n => n.Importance).ToArray(),
             StringComparer.Ordinal);
     }
+
+    /// <summary>An item as a person reads it: its id and, where it has one, its title.</summary>
+    public static string Named(string itemId, string? title) => title is null ? itemId : $"{itemId} \"{title}\"";
 
     private static void Print(List<Explanation> explanations)
     {
         foreach (var e in explanations)
         {
+            var name = Named(e.ItemId, e.Title);
             var tree = new Tree(Markup.Escape(e.Probability is { } p
-                ? $"{e.ItemId}: probability {Number(p)} in the graph channel, {Number(e.MaskedProbability!.Value)} by the masked history alone"
-                : e.ItemId));
+                ? $"{name}: probability {Number(p)} in the graph channel, {Number(e.MaskedProbability!.Value)} by the masked history alone"
+                : name));
             foreach (var part in e.Events.Take(ShownEvents))
             {
                 var masked = part.Mask is { } m ? $", mask {Number(m)}" : "";
-                tree.AddNode(Markup.Escape($"{part.ItemId} of {part.Time:yyyy-MM-dd HH:mm}: score {part.Gain.ToString("+0.000;-0.000", CultureInfo.InvariantCulture)}, attention {Number(part.Attention)}{masked}"));
+                tree.AddNode(Markup.Escape($"{Named(part.ItemId, part.Title)} of {part.Time:yyyy-MM-dd HH:mm}: score {part.Gain.ToString("+0.000;-0.000", CultureInfo.InvariantCulture)}, attention {Number(part.Attention)}{masked}"));
             }
 
             if (e.Neighbours.Count > 0)
-                tree.AddNode(Markup.Escape("in the item graph beside " + string.Join(", ", e.Neighbours.Take(ShownNeighbours).Select(n => $"{n.ItemId} ({Number(n.Importance)})"))));
+                tree.AddNode(Markup.Escape("in the item graph beside " + string.Join(", ", e.Neighbours.Take(ShownNeighbours).Select(n => $"{Named(n.ItemId, n.Title)} ({Number(n.Importance)})"))));
             AnsiConsole.Write(tree);
         }
     }

@@ -182,9 +182,10 @@ public sealed class PostgresGraphTests(Servers servers)
             PublishedAt = DateTimeOffset.UnixEpoch,
         };
         await graph.ItemsAsync(new("items", 0, 0, 3, [new("i1", item), new("i2", item with { ItemId = "i2" }), new("i2", null)]), Stop);
-        Assert.Equivalent(item with { Title = "Title" }, await graph.ItemAsync("i1", Stop));
+        Assert.Equivalent(item with { Title = "Title" }, (await graph.CatalogueAsync(Stop))[0]);
+        Assert.Equal([new("i1", "Title")], await graph.TitlesAsync(["i1", "i3", "i1"], Stop));
         await graph.ItemsAsync(new("items", 0, 3, 4, [new("i1", null)]), Stop);
-        Assert.False((await graph.ItemAsync("i1", Stop))!.Available);
+        Assert.False((await graph.CatalogueAsync(Stop))[0].Available);
         await Assert.ThrowsAsync<FencedException>(() => graph.ItemsAsync(new("items", 0, 3, 4, []), Stop));
 
         await graph.ApplyAsync(TestEvents.Batch(0, TestEvents.Many(100, users: 3)), Stop);

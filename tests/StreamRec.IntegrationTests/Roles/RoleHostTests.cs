@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using StreamRec.Contracts;
@@ -49,6 +50,7 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
             await SendAsync(topics.Requests, "u1", Json.Encode(new RecommendationRequest { RequestId = "r1", UserId = "u1", K = 5 }));
             var list = await AnswerAsync(topics, "r1");
             Assert.Equal((version, 5), (list.ModelVersion, list.Items.Count));
+            await ExplanationsNameTitlesAsync(settings);
         }
 
         await using var again = await RoleHost.StartAsync(settings, RoleSet.Trainer, NullLoggerFactory.Instance, Ct);
@@ -74,6 +76,33 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
             Text = new TextOptions { Folder = Path.Combine(_folder.FullName, "text"), Pretrain = new PretrainOptions { Steps = 4, HiddenSize = 16, VocabularySize = 100 } },
             Trainer = TrainerWorkerTests.Options(_folder.FullName),
         };
+    }
+
+    /// <summary>The verb, in a terminal's form and as JSON: each item with its title, in all three places.</summary>
+    private static async Task ExplanationsNameTitlesAsync(Settings settings)
+    {
+        string[] own =
+        [
+            $"POSTGRES__CONNECTIONSTRING={settings.Postgres.ConnectionString}", $"REDIS__CONNECTIONSTRING={settings.Redis.ConnectionString}",
+            $"REDIS__KEYPREFIX={settings.Redis.KeyPrefix}",
+            $"KAFKA__BOOTSTRAPSERVERS={settings.Kafka.BootstrapServers}", $"KAFKA__TOPICPREFIX={settings.Kafka.TopicPrefix}",
+        ];
+        static string TitleOf(string id) => "item " + id[1..];
+        var lines = (await Verb.RunAsync(own, "recommend", "u1", "--k", "3", "--explain", "--neighbours", "--timeout", "60", "--json")).Split('\n', 2);
+        using var list = JsonDocument.Parse(lines[0]);
+        using var explanations = JsonDocument.Parse(lines[1]);
+        Assert.Equal(list.RootElement.GetProperty("items").EnumerateArray().Select(Id), explanations.RootElement.EnumerateArray().Select(Id));
+        foreach (var e in explanations.RootElement.EnumerateArray())
+        {
+            JsonElement[] named = [e, .. e.GetProperty("events").EnumerateArray(), .. e.GetProperty("neighbours").EnumerateArray()];
+            Assert.True(named.Length > 2);
+            Assert.All(named, n => Assert.Equal(TitleOf(Id(n)), n.GetProperty("title").GetString()));
+        }
+
+        var said = await Verb.RunAsync(own, "recommend", "u1", "--k", "3", "--explain", "--timeout", "60");
+        Assert.All(explanations.RootElement.EnumerateArray(), e => Assert.Contains($"{Id(e)} \"{TitleOf(Id(e))}\"", said, StringComparison.Ordinal));
+
+        static string Id(JsonElement e) => e.GetProperty("item_id").GetString()!;
     }
 
     /// <summary>Users who walk along rings of items: learnable, and not by popularity.</summary>
