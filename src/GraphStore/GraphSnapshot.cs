@@ -4,7 +4,7 @@ namespace StreamRec.GraphStore;
 
 /// <summary>
 /// A consistent copy of the graph as flat arrays: what the trainer learns from and what a scorer's live graph starts from.
-/// Interactions are sorted by (time, event id), so the same graph gives the same arrays whatever order it arrived in.
+/// Interactions are sorted by time (of the same moment by a hash of what they say), so the same graph gives the same arrays whatever order it arrived in.
 /// Size: about 21 bytes per interaction plus the ids and texts.
 /// </summary>
 public sealed record GraphSnapshot

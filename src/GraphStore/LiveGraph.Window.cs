@@ -20,8 +20,9 @@ public sealed partial class LiveGraph
 
         var frozen = LiveSegment.Frozen(full);
         Register(frozen);
-        Freeze(UserHeaders, full, full.Users, frozen, frozen.Users, slot, next);
-        Freeze(ItemHeaders, full, full.Items, frozen, frozen.Items, slot, next);
+        Parallel.Invoke(
+            () => Freeze(UserHeaders, full, full.Users, frozen, frozen.Users, slot, next),
+            () => Freeze(ItemHeaders, full, full.Items, frozen, frozen.Items, slot, next));
         _window[slot] = frozen;
         Volatile.Write(ref _segments[full.Tag], null);
         // The last segment's use is the best guess for the next one's; growing costs a copy.

@@ -16,6 +16,9 @@ namespace StreamRec.GraphStore;
 public sealed partial class LiveGraph
 {
     internal const int Slots = 8;
+
+    /// <summary>How far ahead of the edge being written a batch fetches: headers, then, once those are there, the cells they point to.</summary>
+    private const int HeadersAhead = 24, CellsAhead = 12;
     private readonly int _segmentEdges;
     private readonly IdTable _userIds;
     private readonly IdTable _itemIds;
@@ -60,7 +63,7 @@ public sealed partial class LiveGraph
     /// <summary>The slot being written: the newest segment. Age grows downwards from it, around the ring.</summary>
     internal int NewestSlot => Volatile.Read(ref _slot);
 
-    /// <summary>A graph holding the snapshot's users, items (same dense indexes as the snapshot's) and its newest edges. About 0.2 µs per edge.</summary>
+    /// <summary>A graph holding the snapshot's users, items (same dense indexes as the snapshot's) and its newest edges. About 0.2 µs per edge, half of it where there are two cores.</summary>
     public static LiveGraph Load(GraphSnapshot snapshot, LiveGraphOptions options, CancellationToken ct = default)
     {
         var graph = new LiveGraph(options);
@@ -68,12 +71,17 @@ public sealed partial class LiveGraph
             graph.InternUser(user);
         foreach (var item in snapshot.Items)
             graph.InternItem(item.ItemId);
-        const int Stretch = 1 << 16;
-        for (var from = Math.Max(0, snapshot.Count - options.MaxEdges); from < snapshot.Count; from += Stretch)
+        graph.Check(snapshot.User, snapshot.Item);
+        for (int from = Math.Max(0, snapshot.Count - options.MaxEdges), end; from < snapshot.Count; from = end)
         {
             ct.ThrowIfCancellationRequested();
-            var part = from..Math.Min(from + Stretch, snapshot.Count);
-            graph.Add(snapshot.User.AsSpan(part), snapshot.Item.AsSpan(part), snapshot.Type.AsSpan(part), snapshot.Value.AsSpan(part), snapshot.TimeMs.AsSpan(part));
+            end = from + graph.Room(snapshot.Count - from);
+            var part = from..end;
+            // Nothing is shared by the two directions but the segment they are in.
+            Parallel.Invoke(
+                () => graph.AddByUser(snapshot.User.AsSpan(part), snapshot.Item.AsSpan(part), snapshot.Type.AsSpan(part), snapshot.Value.AsSpan(part), snapshot.TimeMs.AsSpan(part)),
+                () => graph.AddByItem(snapshot.User.AsSpan(part), snapshot.Item.AsSpan(part)));
+            graph.Count(end - from);
         }
 
         return graph;
@@ -106,17 +114,13 @@ public sealed partial class LiveGraph
     /// <param name="timeMs">Unix milliseconds, clamped to 1970..2109.</param>
     public void Add(int user, int item, byte type, float value, long timeMs)
     {
-        if ((uint)user >= (uint)Options.MaxUsers || (uint)item >= (uint)Options.MaxItems)
-            throw new ArgumentOutOfRangeException(nameof(user), $"edge ({user}, {item}) is outside MaxUsers {Options.MaxUsers}, MaxItems {Options.MaxItems}");
-        if (_active.Added == _segmentEdges)
-            Rotate();
+        Check(user, item);
+        Room(1);
         UserHeaders.Ensure(user);
         ItemHeaders.Ensure(item);
         Append(_active.Users, ref Unsafe.Add(ref UserHeaders.Row(user), _slot), item, _info.Pack(type, value, timeMs));
         Append(_active.Items, ref Unsafe.Add(ref ItemHeaders.Row(item), _slot), user, 0);
-        _active.Added++;
-        _active.Live++;
-        Volatile.Write(ref _edges, _edges + 1);
+        Count(1);
     }
 
     /// <summary>
@@ -130,23 +134,74 @@ public sealed partial class LiveGraph
     /// <param name="timesMs">Unix milliseconds.</param>
     public void Add(ReadOnlySpan<int> users, ReadOnlySpan<int> items, ReadOnlySpan<byte> types, ReadOnlySpan<float> values, ReadOnlySpan<long> timesMs)
     {
-        const int Headers = 24, Cells = 12; // edges ahead
+        Check(users, items);
+        for (int from = 0, count; from < users.Length; from += count)
+        {
+            count = Room(users.Length - from);
+            AddByUser(users.Slice(from, count), items.Slice(from, count), types.Slice(from, count), values.Slice(from, count), timesMs.Slice(from, count));
+            AddByItem(users.Slice(from, count), items.Slice(from, count));
+            Count(count);
+        }
+    }
+
+    /// <summary>How many of so many edges go into the segment being written, after a rotation if it is full.</summary>
+    private int Room(int wanted)
+    {
+        if (_active.Added == _segmentEdges)
+            Rotate();
+        return Math.Min(wanted, _segmentEdges - _active.Added);
+    }
+
+    private void AddByUser(ReadOnlySpan<int> users, ReadOnlySpan<int> items, ReadOnlySpan<byte> types, ReadOnlySpan<float> values, ReadOnlySpan<long> timesMs)
+    {
+        var pool = _active.Users;
         for (var i = 0; i < users.Length; i++)
         {
-            if (i + Headers < users.Length)
-            {
-                Memory.Prefetch(ref UserHeaders.Row(users[i + Headers]));
-                Memory.Prefetch(ref ItemHeaders.Row(items[i + Headers]));
-            }
-
-            if (i + Cells < users.Length)
-            {
-                _active.Users.PrefetchEnd(Unsafe.Add(ref UserHeaders.Row(users[i + Cells]), _slot));
-                _active.Items.PrefetchEnd(Unsafe.Add(ref ItemHeaders.Row(items[i + Cells]), _slot));
-            }
-
-            Add(users[i], items[i], types[i], values[i], timesMs[i]);
+            FetchAhead(UserHeaders, pool, users, i);
+            UserHeaders.Ensure(users[i]);
+            Append(pool, ref Unsafe.Add(ref UserHeaders.Row(users[i]), _slot), items[i], _info.Pack(types[i], values[i], timesMs[i]));
         }
+    }
+
+    private void AddByItem(ReadOnlySpan<int> users, ReadOnlySpan<int> items)
+    {
+        var pool = _active.Items;
+        for (var i = 0; i < items.Length; i++)
+        {
+            FetchAhead(ItemHeaders, pool, items, i);
+            ItemHeaders.Ensure(items[i]);
+            Append(pool, ref Unsafe.Add(ref ItemHeaders.Row(items[i]), _slot), users[i], 0);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void FetchAhead(HeaderTable headers, EdgePool pool, ReadOnlySpan<int> nodes, int at)
+    {
+        if (at + HeadersAhead < nodes.Length)
+            Memory.Prefetch(ref headers.Row(nodes[at + HeadersAhead]));
+        if (at + CellsAhead < nodes.Length)
+            pool.PrefetchEnd(Unsafe.Add(ref headers.Row(nodes[at + CellsAhead]), _slot));
+    }
+
+    private void Count(int edges)
+    {
+        _active.Added += edges;
+        _active.Live += edges;
+        Volatile.Write(ref _edges, _edges + edges);
+    }
+
+    /// <summary>Before anything is added: half a batch would be worse than none.</summary>
+    private void Check(ReadOnlySpan<int> users, ReadOnlySpan<int> items)
+    {
+        for (var i = 0; i < users.Length; i++)
+            Check(users[i], items[i]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Check(int user, int item)
+    {
+        if ((uint)user >= (uint)Options.MaxUsers || (uint)item >= (uint)Options.MaxItems)
+            throw new ArgumentOutOfRangeException(nameof(user), $"edge ({user}, {item}) is outside MaxUsers {Options.MaxUsers}, MaxItems {Options.MaxItems}");
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -53,7 +53,7 @@ internal static class CopyLimit
         await using var connection = await source.OpenConnectionAsync(ct);
         var watch = Stopwatch.StartNew();
         await using var copy = await connection.BeginRawBinaryCopyAsync(
-            "copy (select user_key, item_key, type, value, time_ms, event_uid from interactions) to stdout (format binary)", ct);
+            "copy (select user_key, item_key, type, value, time_ms from interactions) to stdout (format binary)", ct);
         var buffer = new byte[1 << 17];
         while (await copy.ReadAsync(buffer, ct) > 0)
         {

@@ -51,14 +51,49 @@ public class LiveGraphTests
                 many.Add([.. part.Select(e => e.User)], [.. part.Select(e => e.Item)], [.. part.Select(e => e.Type)], [.. part.Select(e => e.Value)], [.. part.Select(e => e.TimeMs)]);
             }
 
-            var (a, b) = (new UserEvent[500], new UserEvent[500]);
-            for (var user = 0; user < Users; user++)
-                Assert.Equal(a[..one.Recent(user, a)], b[..many.Recent(user, b)]);
-            var (left, right) = (new int[500], new int[500]);
-            for (var item = 0; item < Items; item++)
-                Assert.Equal(left[..one.ItemUsers(item, left)], right[..many.ItemUsers(item, right)]);
-            Assert.Equal(one.EdgeCount, many.EdgeCount);
+            AssertSame(one, many);
         }));
+    }
+
+    [Theory]
+    [InlineData(40)]
+    [InlineData(2_000)]
+    public void A_loaded_graph_is_the_newest_edges_added_one_by_one(int maxEdges)
+    {
+        Check.One(Properties.Quick.WithMaxTest(60), Prop.ForAll(Gen.ArrayOf(Steps, 300).ToArbitrary(), events =>
+        {
+            var options = new LiveGraphOptions { MaxEdges = maxEdges };
+            var one = new LiveGraph(options);
+            foreach (var e in events[Math.Max(0, events.Length - maxEdges)..])
+                one.Add(e.User, e.Item, e.Type, e.Value, e.TimeMs);
+            AssertSame(one, LiveGraph.Load(
+                new GraphSnapshot
+                {
+                    Users = [.. Enumerable.Range(0, Users).Select(u => $"u{u}")], Items = [.. Enumerable.Range(0, Items).Select(i => new ItemRecord { ItemId = $"i{i}" })],
+                    User = [.. events.Select(e => e.User)], Item = [.. events.Select(e => e.Item)], Type = [.. events.Select(e => e.Type)],
+                    Value = [.. events.Select(e => e.Value)], TimeMs = [.. events.Select(e => e.TimeMs)], NextOffsets = new Dictionary<int, long>(),
+                },
+                options, TestContext.Current.CancellationToken));
+        }));
+    }
+
+    [Fact]
+    public void A_batch_with_an_edge_out_of_bounds_adds_none()
+    {
+        var graph = new LiveGraph(new LiveGraphOptions { MaxEdges = 100, MaxItems = 10 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => graph.Add([1, 2], [3, 10], [1, 1], [1f, 1f], [5, 6]));
+        Assert.Equal((0L, 0), (graph.EdgeCount, graph.Recent(1, new UserEvent[4])));
+    }
+
+    private static void AssertSame(LiveGraph one, LiveGraph other)
+    {
+        var (a, b) = (new UserEvent[500], new UserEvent[500]);
+        for (var user = 0; user < Users; user++)
+            Assert.Equal(a[..one.Recent(user, a)], b[..other.Recent(user, b)]);
+        var (left, right) = (new int[500], new int[500]);
+        for (var item = 0; item < Items; item++)
+            Assert.Equal(left[..one.ItemUsers(item, left)], right[..other.ItemUsers(item, right)]);
+        Assert.Equal(one.EdgeCount, other.EdgeCount);
     }
 
     [Fact]
