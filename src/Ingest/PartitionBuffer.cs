@@ -93,6 +93,16 @@ internal sealed class PartitionBuffer : IDisposable
         }
     }
 
+    /// <summary>Whether <see cref="TakeAsync"/> would answer at once with a full batch: more is to come.</summary>
+    public bool HasReady
+    {
+        get
+        {
+            lock (_gate)
+                return _ready.Count > 0;
+        }
+    }
+
     /// <summary>Decoded records not taken yet.</summary>
     public int Waiting
     {

@@ -7,11 +7,15 @@ using StreamRec.GraphStore;
 namespace StreamRec.Ingest;
 
 /// <summary>
-/// Applies one partition's batches in order: dead letters out, transaction, Redis. Redis works on one batch while Postgres works
-/// on the next. Ends when its buffer is completed, when it is fenced (<see cref="FencedException"/>) or cancelled.
+/// Applies one partition's batches in order: dead letters out, transaction, Redis. Redis works on one stretch while Postgres works
+/// on the next; while more batches wait, a stretch takes in several, so that a person's events of all of them are one read and one write.
+/// Ends when its buffer is completed, when it is fenced (<see cref="FencedException"/>) or cancelled.
 /// </summary>
 internal sealed class PartitionWorker : IAsyncDisposable
 {
+    /// <summary>Offsets a stretch for Redis ends at even where more batches wait: about 1 MB of rows, and how far Redis may be behind.</summary>
+    private const int MaxStretch = 16_000;
+
     private readonly PostgresGraph _postgres;
     private readonly DeadLetterWriter _deadLetters;
     private readonly RedisFollower _redis;
@@ -22,6 +26,8 @@ internal sealed class PartitionWorker : IAsyncDisposable
     // One list is with Redis while the next is filled.
     private List<LoggedInteraction> _rows = [];
     private List<LoggedInteraction> _rowsWithRedis = [];
+    private Task _redisDone = Task.CompletedTask;
+    private long _stretchFrom;
     private long _applied;
 
     public PartitionWorker(
@@ -81,21 +87,35 @@ internal sealed class PartitionWorker : IAsyncDisposable
     {
         var token = _cancel.Token;
         await _redis.StartAsync(_applied);
-        var redis = Task.CompletedTask;
+        _stretchFrom = _applied;
         while (await Buffer.TakeAsync(token) is { } batch)
         {
-            var rows = await ApplyAsync(batch, token);
-            var (expected, next) = (batch.Graph.ExpectedOffset, batch.Graph.NextOffset);
+            await ApplyAsync(batch, token);
             Buffer.Return(batch);
-            await redis;
-            (_rows, _rowsWithRedis) = (_rowsWithRedis, _rows);
-            redis = _redis.OfferAsync(expected, next, rows);
+            if (_applied - _stretchFrom >= MaxStretch || !Buffer.HasReady)
+                await OfferAsync();
         }
 
-        await redis;
+        await OfferAsync();
+        await _redisDone;
     }
 
-    private async Task<IReadOnlyList<LoggedInteraction>> ApplyAsync(IngestBatch batch, CancellationToken token)
+    /// <summary>
+    /// Hands Redis what was applied since the last time, once it is done with that; input the broker lost in between has no rows. A worker that
+    /// is stopped before it gets here leaves the stretch to the next owner, who goes on from Redis' watermark.
+    /// </summary>
+    private async Task OfferAsync()
+    {
+        await _redisDone;
+        if (_applied == _stretchFrom)
+            return;
+        (_rows, _rowsWithRedis) = (_rowsWithRedis, _rows);
+        _rows.Clear();
+        _redisDone = _redis.OfferAsync(_stretchFrom, _applied, _rowsWithRedis);
+        _stretchFrom = _applied;
+    }
+
+    private async Task ApplyAsync(IngestBatch batch, CancellationToken token)
     {
         var graph = batch.Graph;
         var started = Stopwatch.GetTimestamp();
@@ -116,19 +136,10 @@ internal sealed class PartitionWorker : IAsyncDisposable
         Metrics.BatchEvents.Record(graph.Events.Count);
         Metrics.BatchSeconds.Record(Stopwatch.GetElapsedTime(started).TotalSeconds);
         _committed(new TopicPartitionOffset(Buffer.Partition, graph.NextOffset));
-        return Fresh(graph, result);
-    }
-
-    private List<LoggedInteraction> Fresh(InteractionBatch graph, in ApplyResult result)
-    {
-        var rows = _rows;
-        rows.Clear();
         for (var i = 0; i < graph.Events.Count; i++)
         {
             if (result.Fresh is null || result.Fresh.Contains(graph.Offsets[i]))
-                rows.Add(new LoggedInteraction(graph.Offsets[i], graph.Events[i]));
+                _rows.Add(new LoggedInteraction(graph.Offsets[i], graph.Events[i]));
         }
-
-        return rows;
     }
 }
