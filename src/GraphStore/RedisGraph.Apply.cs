@@ -138,14 +138,23 @@ public sealed partial class RedisGraph
             bucket[row.Event.ItemId] = bucket.GetValueOrDefault(row.Event.ItemId) + PostgresGraph.Thousandths(_types.WeightOf(row.Event.Type));
         }
 
-        var arguments = new List<RedisValue> { expected, next, Trend(partition), _options.TrendBuckets, buckets.Keys.DefaultIfEmpty(-1).Max() };
+        var arguments = new RedisValue[5 + buckets.Values.Sum(b => 2 + (2 * b.Count))]; // of its size: megabytes grown by doubling would be kept for long
+        (arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]) =
+            (expected, next, Trend(partition), _options.TrendBuckets, buckets.Keys.DefaultIfEmpty(-1).Max());
+        var at = 5;
         foreach (var (number, bucket) in buckets)
         {
-            arguments.AddRange([number, bucket.Count]);
-            arguments.AddRange(bucket.Keys.Select(item => (RedisValue)item));
-            arguments.AddRange(bucket.Values.Select(weight => (RedisValue)weight));
+            (arguments[at], arguments[at + 1]) = (number, bucket.Count);
+            at += 2;
+            foreach (var (item, weight) in bucket)
+            {
+                (arguments[at], arguments[at + bucket.Count]) = (item, weight);
+                at++;
+            }
+
+            at += bucket.Count;
         }
 
-        return [.. arguments];
+        return arguments;
     }
 }

@@ -19,9 +19,11 @@ namespace StreamRec.Bench;
 public sealed class IngestBench
 {
     private readonly BenchLog _log;
+    private readonly IngestOptions _options;
 
     /// <param name="log">Receives the numbers.</param>
-    public IngestBench(BenchLog log) => _log = log;
+    /// <param name="options">Batch and fetch sizes; servers, topics and group are the bench's own.</param>
+    public IngestBench(BenchLog log, IngestOptions options) => (_log, _options) = (log, options);
 
     /// <summary>All of it: about 5 minutes on an idle machine with 2 cores, 3 GB of disk.</summary>
     /// <param name="events">Events of the largest round; a tenth of it is measured before.</param>
@@ -61,10 +63,10 @@ public sealed class IngestBench
             await MemoryAsync(servers, topics, events, ct);
     }
 
-    private static async Task<(double Seconds, long Allocated)> IngestAsync(
+    private async Task<(double Seconds, long Allocated)> IngestAsync(
         LocalServers servers, PostgresGraph graph, RedisGraph redis, Topics topics, long count, CancellationToken ct)
     {
-        var options = new IngestOptions { BootstrapServers = servers.KafkaBootstrap, Topics = topics, GroupId = topics.Prefix + "ingest" };
+        var options = _options with { BootstrapServers = servers.KafkaBootstrap, Topics = topics, GroupId = topics.Prefix + "ingest" };
         var worker = new IngestWorker(options, graph, redis, EventTypes.Default, NullLoggerFactory.Instance);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var before = GC.GetTotalAllocatedBytes();

@@ -42,11 +42,12 @@ internal static class BenchCommand
 
     private static async Task MeasureAsync(ParseResult parsed, string what, BenchLog log, CancellationToken ct)
     {
-        var threads = CommandContext.Settings(parsed).Trainer.Threads;
+        var settings = CommandContext.Settings(parsed);
+        var threads = settings.Trainer.Threads;
         if (what is "graph" or "all")
             await Task.Run(() => new GraphBench(log).Run(ct), ct);
         if (what is "ingest" or "all")
-            await Task.Run(() => new IngestBench(log).RunAsync(parsed.GetValue(Events), parsed.GetValue(Edges), ct), ct);
+            await Task.Run(() => new IngestBench(log, settings.Ingest).RunAsync(parsed.GetValue(Events), parsed.GetValue(Edges), ct), ct);
         if (what is "text" or "all")
             await Task.Run(() => new TextBench(log, parsed.GetValue(Peer)).Run(threads, ct), ct);
         if (what is "train" && parsed.GetValue(Data) is null)
