@@ -43,7 +43,7 @@ public sealed partial class RedisGraph
         return applied
         """;
 
-    /// <summary>Histories read, merged and written at a time: enough for a command to be worth its round trip, few enough for Redis to be back with others within a millisecond.</summary>
+    /// <summary>Histories read, merged and written at a time: enough for a command to be worth its round trip, few enough for others to wait little.</summary>
     private const int PeopleAtOnce = 256;
 
     // KEYS: histories. ARGV: of each the version it had when it was read, and its new content. Returns the places of those that have changed since.

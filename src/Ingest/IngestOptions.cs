@@ -14,7 +14,10 @@ public sealed record IngestOptions
     /// <summary>Consumer group that divides the partitions between ingest processes. Offsets themselves live in Postgres. Default <c>streamrec-ingest</c>.</summary>
     public string GroupId { get; init; } = "streamrec-ingest";
 
-    /// <summary>Most events per transaction. Default 4,000: larger is faster under a backlog where fetches grow with it (docs/performance.md), and takes more memory; smaller pays the commit more often.</summary>
+    /// <summary>
+    /// Most events per transaction. Default 4,000: larger is faster under a backlog where fetches grow with it (docs/performance.md) and takes
+    /// more memory, smaller pays the commit more often.
+    /// </summary>
     public int MaxBatchEvents { get; init; } = 4000;
 
     /// <summary>Longest an event waits for company before its batch is applied. Default 100 ms.</summary>

@@ -14,10 +14,14 @@ public sealed class RedisStretchTests(Servers servers)
     {
         await using var h = await Harness.StartAsync(servers);
         var random = new Random(seed);
-        var events = TestEvents.Many(6000, seed, users: 700, items: 3000).OrderBy(e => e.TimeMs + random.NextInt64(12L * 24 * 3600 * 1000)); // up to 12 days late
+        var late = 12L * 24 * 3600 * 1000;
+        var events = TestEvents.Many(6000, seed, users: 700, items: 3000).OrderBy(e => e.TimeMs + random.NextInt64(late));
         var rows = new List<LoggedInteraction>();
         foreach (var e in events)
-            rows.Add(new LoggedInteraction((rows.Count == 0 ? 0 : rows[^1].Offset + 1) + (random.Next(50) == 0 ? random.Next(200) : 0), e)); // gaps: dead letters, lost input
+        {
+            var gap = random.Next(50) == 0 ? random.Next(200) : 0; // dead letters, lost input
+            rows.Add(new LoggedInteraction((rows.Count == 0 ? 0 : rows[^1].Offset + 1) + gap, e));
+        }
 
         // Stretches span more buckets than are kept, and buckets hold more items than are added at a time.
         var options = new RedisGraphOptions { TrendBucket = TimeSpan.FromDays(10), TrendBuckets = 2, HistoryLimit = 8 };
