@@ -21,9 +21,9 @@ public sealed record NewItemsConfig
     /// <summary>
     /// The items are drawn without replacement from the softmax of score / temperature, so that near-equals take turns from person to person (Gumbel-top-k: Kool,
     /// van Hoof and Welling, 2019). The draw depends on the person's newest events and the day only: the same question gets the same list. Larger spreads the
-    /// impressions over more items, 0 always takes the best. Default 0.7.
+    /// impressions over more items, 0 always takes the best. Default 1.
     /// </summary>
-    public float Temperature { get; init; } = 0.7f;
+    public float Temperature { get; init; } = 1;
 
     /// <summary>Whether the place is kept.</summary>
     /// <param name="rank">0-based.</param>
