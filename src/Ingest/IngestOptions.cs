@@ -14,16 +14,13 @@ public sealed record IngestOptions
     /// <summary>Consumer group that divides the partitions between ingest processes. Offsets themselves live in Postgres. Default <c>streamrec-ingest</c>.</summary>
     public string GroupId { get; init; } = "streamrec-ingest";
 
-    /// <summary>
-    /// Most events per transaction. Default 4,000: larger is faster under a backlog where fetches grow with it (docs/performance.md) and takes
-    /// more memory, smaller pays the commit more often.
-    /// </summary>
-    public int MaxBatchEvents { get; init; } = 4000;
+    /// <summary>Most events per transaction. Default 8,000: larger takes more memory and gains little, smaller pays the commit more often and finds fewer events of one person together.</summary>
+    public int MaxBatchEvents { get; init; } = 8000;
 
     /// <summary>Longest an event waits for company before its batch is applied. Default 100 ms.</summary>
     public TimeSpan MaxBatchAge { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Batches a partition may hold decoded; beyond that its consumer is paused. Default 2: with the one being filled and the one being applied about 1 MB per partition.</summary>
+    /// <summary>Batches a partition may hold decoded; beyond that its consumer is paused. Default 2: with the one being filled and the one being applied about 2 MB per partition.</summary>
     public int MaxWaitingBatches { get; init; } = 2;
 
     /// <summary>What an event may be.</summary>

@@ -12,6 +12,12 @@ namespace StreamRec.Ingest;
 internal sealed class InteractionConsumer : IDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>
+    /// How long everything waits for one full partition before that one is paused. A pause throws away what was fetched ahead, and under a backlog all
+    /// partitions are full by turns: waiting keeps the fetches, and the other workers have batches of their own meanwhile.
+    /// </summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BrokerTimeout = TimeSpan.FromSeconds(10);
 
     private readonly IngestOptions _options;
@@ -100,7 +106,7 @@ internal sealed class InteractionConsumer : IDisposable
         if (offset > buffer.NextInput)
             Skipped(buffer, offset);
         buffer.Add(offset, result.Message.Value, result.Message.Timestamp.UnixTimestampMs, result.Message.Headers is { Count: > 0 } headers ? headers : null);
-        if (buffer.IsFull && _paused.Add(result.Partition))
+        if (!buffer.WaitForRoom(Patience, _stop) && _paused.Add(result.Partition))
             _consumer.Pause([buffer.Partition]);
     }
 

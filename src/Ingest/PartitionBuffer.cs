@@ -48,14 +48,15 @@ internal sealed class IngestBatch(string topic, int partition)
 }
 
 /// <summary>
-/// Decoded records between the consuming thread (one, adds) and the partition's worker (one, takes). Bounded: the consumer is
-/// paused at <see cref="IsFull"/> and resumed at <see cref="HasRoom"/>. Batches are reused.
+/// Decoded records between the consuming thread (one, adds) and the partition's worker (one, takes). Bounded: the consumer waits while it is full, for a moment
+/// (<see cref="WaitForRoom"/>), then pauses the partition until it <see cref="HasRoom"/>. Batches are reused.
 /// </summary>
 internal sealed class PartitionBuffer : IDisposable
 {
     private readonly IngestOptions _options;
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _signal = new(0);
+    private readonly ManualResetEventSlim _room = new(true); // set where not full
     private readonly Queue<IngestBatch> _ready = new();
     private readonly Stack<IngestBatch> _spare = new();
     private IngestBatch _filling;
@@ -74,15 +75,6 @@ internal sealed class PartitionBuffer : IDisposable
 
     /// <summary>The offset the consumer should see next. Consuming thread only.</summary>
     public long NextInput { get; private set; }
-
-    public bool IsFull
-    {
-        get
-        {
-            lock (_gate)
-                return _ready.Count >= _options.MaxWaitingBatches;
-        }
-    }
 
     public bool HasRoom
     {
@@ -153,6 +145,7 @@ internal sealed class PartitionBuffer : IDisposable
             if (drop)
             {
                 _ready.Clear();
+                _room.Set();
                 _filling.Reset(_filling.Graph.ExpectedOffset);
             }
         }
@@ -168,8 +161,8 @@ internal sealed class PartitionBuffer : IDisposable
             TimeSpan wait;
             lock (_gate)
             {
-                if (_ready.TryDequeue(out var full))
-                    return full;
+                if (_ready.Count > 0)
+                    return Dequeue();
                 var empty = _filling.Graph.IsEmpty;
                 if (empty && _completed)
                     return null;
@@ -177,7 +170,7 @@ internal sealed class PartitionBuffer : IDisposable
                 if (!empty && (_completed || wait <= TimeSpan.Zero))
                 {
                     Close();
-                    return _ready.Dequeue();
+                    return Dequeue();
                 }
             }
 
@@ -185,18 +178,35 @@ internal sealed class PartitionBuffer : IDisposable
         }
     }
 
+    /// <summary>Blocks while full. False where it still is after the patience.</summary>
+    public bool WaitForRoom(TimeSpan patience, CancellationToken cancellation) => _room.Wait(patience, cancellation);
+
     public void Return(IngestBatch batch)
     {
         lock (_gate)
             _spare.Push(batch);
     }
 
-    public void Dispose() => _signal.Dispose();
+    public void Dispose()
+    {
+        _signal.Dispose();
+        _room.Dispose();
+    }
+
+    private IngestBatch Dequeue()
+    {
+        var batch = _ready.Dequeue();
+        if (_ready.Count < _options.MaxWaitingBatches)
+            _room.Set();
+        return batch;
+    }
 
     private void Close()
     {
         var next = _filling.Graph.NextOffset;
         _ready.Enqueue(_filling);
+        if (_ready.Count >= _options.MaxWaitingBatches)
+            _room.Reset();
         _filling = _spare.TryPop(out var spare) ? spare : new IngestBatch(Partition.Topic, Partition.Partition);
         _filling.Reset(next);
     }
