@@ -63,7 +63,7 @@ public sealed partial class LiveGraph
     /// <summary>The slot being written: the newest segment. Age grows downwards from it, around the ring.</summary>
     internal int NewestSlot => Volatile.Read(ref _slot);
 
-    /// <summary>A graph holding the snapshot's users, items (same dense indexes as the snapshot's) and its newest edges. About 0.2 µs per edge, half of it where there are two cores.</summary>
+    /// <summary>A graph holding the snapshot's users, items (same dense indexes as the snapshot's) and its newest edges. About 0.2 µs per edge.</summary>
     public static LiveGraph Load(GraphSnapshot snapshot, LiveGraphOptions options, CancellationToken ct = default)
     {
         var graph = new LiveGraph(options);
