@@ -56,7 +56,7 @@ internal sealed class EncoderFit : IDisposable
         {
             torch.manual_seed(SeedOf(m));
             var inputs = new ItemInputs(_data.Features.For(_options.Items), neighbours, touched, Device) { Relations = _edges };
-            _models[m] = new GraphRecommender(Config, _options.Items with { Layer = _layers[m] }, inputs, _options.Dropout, _options.Gaps);
+            _models[m] = new GraphRecommender(Config, _options.Items with { Layer = _layers[m] }, inputs, _options.Dropout, _options.Gaps, _options.Precision);
         }
     }
 

@@ -22,11 +22,12 @@ public sealed class GraphRecommender : IDisposable
     private readonly Linear? _copyGate;
     private readonly Parameter? _copyTime;
 
-    public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout, bool gaps = false)
+    public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout, bool gaps = false, Precision precision = Precision.Full)
     {
         Inputs = inputs;
+        Products = Products.In(precision);
         Items = new ItemGraphModel(encoder.Dim, inputs.Items, inputs.TextDim, inputs.CategoryCount, items, Dropout);
-        Users = new TemporalUserEncoder(encoder, dropout, Dropout, gaps);
+        Users = new TemporalUserEncoder(encoder, dropout, Dropout, gaps, Products);
         _bias = new Parameter(torch.zeros(new long[] { inputs.Items }, dtype: ScalarType.Float32));
         if (encoder.Copy)
         {
@@ -50,6 +51,10 @@ public sealed class GraphRecommender : IDisposable
     }
 
     public ItemInputs Inputs { get; }
+
+    /// <summary>Precision of the user encoder's and the loss's matrix products.</summary>
+    public Products Products { get; }
+
     /// <summary>Where both sides' dropout masks come from; the loop seeds it at each step.</summary>
     public MaskDropout Dropout { get; } = new();
 

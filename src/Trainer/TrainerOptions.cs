@@ -1,5 +1,6 @@
 using StreamRec.Model;
 using StreamRec.Trainer.Data;
+using StreamRec.Trainer.Layers;
 using StreamRec.Trainer.Training;
 
 namespace StreamRec.Trainer;
@@ -64,6 +65,12 @@ public sealed record TrainerOptions
 
     /// <summary><c>cpu</c>, <c>cuda</c> or <c>auto</c> (cuda where there is one). Default auto.</summary>
     public string Device { get; init; } = "auto";
+
+    /// <summary>
+    /// Precision of the matrix products in training: <c>full</c> (float32) or <c>bfloat16</c>, with the weights in float32 either way. Default full: bfloat16 pays on a GPU
+    /// with units for it and costs time on most CPUs.
+    /// </summary>
+    public Precision Precision { get; init; }
 
     /// <summary>Dropout in the user encoder. Default 0.3.</summary>
     public double Dropout { get; init; } = 0.3;

@@ -65,7 +65,7 @@ internal sealed class EncoderStore(EvaluationSet set, TrainingData data, string?
         var text = o.Items.Text && data.Text is { } t ? Convert.ToHexString(SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(t.Vectors.AsSpan()))) : "";
         var settings = JsonSerializer.SerializeToUtf8Bytes(new
         {
-            Data = set.Fingerprint(), end, Encoder = o.Encoder with { HopTrust = null }, o.Items, o.Dropout, o.Gaps, o.Targets, o.BatchTokens, o.StepsPerEpoch, o.Neighbours, o.MaxCategories, loop, o.Seed,
+            Data = set.Fingerprint(), end, Encoder = o.Encoder with { HopTrust = null }, o.Items, o.Dropout, o.Gaps, o.Targets, o.BatchTokens, o.Precision, o.StepsPerEpoch, o.Neighbours, o.MaxCategories, loop, o.Seed,
             Users = data.Attributes.Entries, text, Nearby = o.Encoder.Hops > 0 ? o.Nearby : null,
         });
         return Convert.ToHexStringLower(SHA256.HashData(settings))[..16];

@@ -15,16 +15,17 @@ public sealed class SelfAttention : Module<Tensor, Tensor, (Tensor Y, Tensor Att
     private readonly int _heads;
     private readonly double _rate;
     private readonly MaskDropout _dropout;
+    private readonly Products _products;
     private readonly Linear q;
     private readonly Linear k;
     private readonly Linear v;
     private readonly Linear o;
 
-    public SelfAttention(long width, int heads, double rate, MaskDropout dropout) : base(nameof(SelfAttention))
+    public SelfAttention(long width, int heads, double rate, MaskDropout dropout, Products products) : base(nameof(SelfAttention))
     {
         if (heads < 1 || width % heads != 0)
             throw new ArgumentOutOfRangeException(nameof(heads), heads, $"the width {width} must be a multiple of the number of heads");
-        (_heads, _rate, _dropout) = (heads, rate, dropout);
+        (_heads, _rate, _dropout, _products) = (heads, rate, dropout, products);
         (q, k, v, o) = (Linear(width, width), Linear(width, width), Linear(width, width), Linear(width, width));
         RegisterComponents();
     }
@@ -33,12 +34,12 @@ public sealed class SelfAttention : Module<Tensor, Tensor, (Tensor Y, Tensor Att
     {
         long batch = x.shape[0], length = x.shape[1], width = x.shape[2], head = width / _heads;
         Tensor Split(Tensor t) => t.view(batch, length, _heads, head).transpose(1, 2).reshape(batch * _heads, length, head);
-        var query = Split(q.forward(x)) * (1.0 / Math.Sqrt(head));
-        var scores = query.bmm(Split(k.forward(x)).transpose(1, 2)).view(batch, _heads, length, length) + mask;
+        var query = Split(_products.Linear(q, x)) * (1.0 / Math.Sqrt(head));
+        var scores = _products.Batched(query, Split(_products.Linear(k, x)).transpose(1, 2)).view(batch, _heads, length, length) + mask;
         var attention = scores.softmax(-1);
         var weight = _dropout.Apply(attention, _rate, training).view(batch * _heads, length, length);
-        var mixed = weight.bmm(Split(v.forward(x))).view(batch, _heads, length, head).transpose(1, 2).reshape(batch, length, width);
-        return (o.forward(mixed), attention);
+        var mixed = _products.Batched(weight, Split(_products.Linear(v, x))).view(batch, _heads, length, head).transpose(1, 2).reshape(batch, length, width);
+        return (_products.Linear(o, mixed), attention);
     }
 }
 
@@ -50,6 +51,7 @@ public sealed class CausalBlock : Module<Tensor, Tensor, (Tensor Y, Tensor Atten
 {
     private readonly double _rate;
     private readonly MaskDropout _dropout;
+    private readonly Products _products;
     private readonly LayerNorm ln1;
     private readonly SelfAttention attn;
     private readonly LayerNorm ln2;
@@ -60,11 +62,12 @@ public sealed class CausalBlock : Module<Tensor, Tensor, (Tensor Y, Tensor Atten
     /// <param name="hidden">Inner width of the feed-forward part.</param>
     /// <param name="rate">Dropout of the attention weights, of both branches and inside the feed-forward part.</param>
     /// <param name="dropout">Where the masks come from; shared by a model's blocks.</param>
-    public CausalBlock(long width, int heads, long hidden, double rate, MaskDropout dropout) : base(nameof(CausalBlock))
+    /// <param name="products">Precision of the matrix products; null = float32.</param>
+    public CausalBlock(long width, int heads, long hidden, double rate, MaskDropout dropout, Products? products = null) : base(nameof(CausalBlock))
     {
-        (_rate, _dropout) = (rate, dropout);
+        (_rate, _dropout, _products) = (rate, dropout, products ?? Products.Full);
         (ln1, ln2) = (LayerNorm(width, eps: 1e-5), LayerNorm(width, eps: 1e-5));
-        attn = new SelfAttention(width, heads, rate, dropout);
+        attn = new SelfAttention(width, heads, rate, dropout, _products);
         ffn = new ModuleList<Linear>(Linear(width, hidden), Linear(hidden, width));
         RegisterComponents();
     }
@@ -73,8 +76,8 @@ public sealed class CausalBlock : Module<Tensor, Tensor, (Tensor Y, Tensor Atten
     {
         var (mixed, attention) = attn.forward(ln1.forward(x), mask);
         x = x + _dropout.Apply(mixed, _rate, training);
-        var inner = _dropout.Apply(F.gelu(ffn[0].forward(ln2.forward(x))), _rate, training);
-        return (x + _dropout.Apply(ffn[1].forward(inner), _rate, training), attention);
+        var inner = _dropout.Apply(F.gelu(_products.Linear(ffn[0], ln2.forward(x))), _rate, training);
+        return (x + _dropout.Apply(_products.Linear(ffn[1], inner), _rate, training), attention);
     }
 
     /// <summary>[L, L] additive mask: position t sees positions ≤ t.</summary>

@@ -43,7 +43,8 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
     /// <param name="rate">Dropout of the input and in the blocks.</param>
     /// <param name="dropout">Where the masks come from.</param>
     /// <param name="gaps">Read the time since the previous event. Off by default: beside the time to the question it only hurt (P2-strict .090 → .082).</param>
-    public TemporalUserEncoder(EncoderConfig config, double rate, MaskDropout dropout, bool gaps = false) : base(nameof(TemporalUserEncoder))
+    /// <param name="products">Precision of the matrix products; null = float32.</param>
+    public TemporalUserEncoder(EncoderConfig config, double rate, MaskDropout dropout, bool gaps = false, Products? products = null) : base(nameof(TemporalUserEncoder))
     {
         (_config, _rate, _dropout, _gaps) = (config, rate, dropout, gaps);
         pos = Small(config.MaxHistory, config.Dim);
@@ -55,7 +56,7 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
         ask = Small(config.TimeRows, config.Dim);
         attribute = config.AttributeRows > 0 ? Small(config.AttributeRows, config.Dim) : null;
         blocks = new ModuleList<CausalBlock>([.. Enumerable.Range(0, config.Blocks)
-            .Select(_ => new CausalBlock(config.Dim, config.Heads, config.Ffn, rate, dropout))]);
+            .Select(_ => new CausalBlock(config.Dim, config.Heads, config.Ffn, rate, dropout, products))]);
         ln = LayerNorm(config.Dim, eps: 1e-5);
         RegisterComponents();
     }

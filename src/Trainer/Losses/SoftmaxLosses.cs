@@ -1,3 +1,4 @@
+using StreamRec.Trainer.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -7,7 +8,7 @@ namespace StreamRec.Trainer.Losses;
 
 /// <summary>
 /// Softmax objectives over items. Rows are questions, columns are items; every method returns one scalar, the (weighted) mean
-/// over the rows. logQ: the log probability with which the sampler draws an item; subtracting it makes a sampled softmax an
+/// over the rows. The product of users and items is computed in the precision of <c>products</c> (null = float32). logQ: the log probability with which the sampler draws an item; subtracting it makes a sampled softmax an
 /// unbiased stand-in for the full one (Bengio and Senécal, 2008; Yi et al., RecSys 2019).
 /// </summary>
 public static class SoftmaxLosses
@@ -20,9 +21,10 @@ public static class SoftmaxLosses
     /// Label smoothing ε: (1−ε)·CE + ε·mean_j(−log p_j). What is <paramref name="added"/> to the logits [B, N] may be null.
     /// With <paramref name="question"/> [T] a row may have several targets [T]: target k is asked of row question[k], and the mean is over targets.
     /// </summary>
-    public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0, Tensor? added = null, Tensor? question = null)
+    public static Tensor Full(Tensor user, Tensor items, Tensor? bias, Tensor target, double smoothing = 0, Tensor? added = null, Tensor? question = null,
+        Products? products = null)
     {
-        var logits = F.linear(user, items, bias!);
+        var logits = (products ?? Products.Full).Linear(user, items, bias);
         if (added is not null)
             logits = logits + added;
         if (question is null)
@@ -60,10 +62,11 @@ public static class SoftmaxLosses
     /// logQ [B] and [K]. hits [B, K] bool marks negatives that are the row's own positive; they are removed.
     /// </summary>
     public static Tensor Shared(
-        Tensor user, Tensor item, Tensor negatives, Tensor itemLogQ, Tensor negativeLogQ, double temperature = 1, Tensor? hits = null)
+        Tensor user, Tensor item, Tensor negatives, Tensor itemLogQ, Tensor negativeLogQ, double temperature = 1, Tensor? hits = null,
+        Products? products = null)
     {
         var positive = ((user * item).sum(1) / temperature) - itemLogQ;
-        var negative = (user.mm(negatives.t()) / temperature) - negativeLogQ.unsqueeze(0);
+        var negative = ((products ?? Products.Full).Linear(user, negatives, null) / temperature) - negativeLogQ.unsqueeze(0);
         if (hits is not null)
             negative = negative.masked_fill(hits, Removed);
         var logits = torch.cat([positive.unsqueeze(1), negative], 1);

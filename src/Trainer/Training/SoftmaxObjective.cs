@@ -53,7 +53,7 @@ internal sealed class SoftmaxObjective : IDisposable
         var target = torch.tensor(Array.ConvertAll(batch.Target, i => _classOf[i])).to(_model.Device);
         var question = batch.Question is null ? null : torch.tensor(batch.Question).to(_model.Device);
         if (_logQ is null)
-            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, _model.FromEdges(batch, asked, _relations, table.shape[0], _classOf), question);
+            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, _model.FromEdges(batch, asked, _relations, table.shape[0], _classOf), question, _model.Products);
         return Sampled(question is null ? asked : asked.index_select(0, question), table, bias, target);
     }
 
@@ -82,7 +82,7 @@ internal sealed class SoftmaxObjective : IDisposable
         Tensor Rows(Tensor index) => torch.cat([table.index_select(0, index), bias.index_select(0, index).unsqueeze(1)], 1);
         var hits = target.unsqueeze(1).eq(drawn.unsqueeze(0));
         return SoftmaxLosses.Shared(
-            users, Rows(target), Rows(drawn), _logQ.index_select(0, target), _logQ.index_select(0, drawn), hits: hits);
+            users, Rows(target), Rows(drawn), _logQ.index_select(0, target), _logQ.index_select(0, drawn), hits: hits, products: _model.Products);
     }
 
     /// <summary>Negatives are drawn by event count to the power 3/4 (word2vec's choice): popular items are the hard ones, rare ones still appear.</summary>

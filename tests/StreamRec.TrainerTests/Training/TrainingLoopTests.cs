@@ -4,6 +4,7 @@ using StreamRec.Model;
 using StreamRec.Trainer;
 using StreamRec.Trainer.Data;
 using StreamRec.Trainer.Evaluation;
+using StreamRec.Trainer.Layers;
 using StreamRec.Trainer.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -27,6 +28,24 @@ public class TrainingLoopTests
         Assert.Equal(25, result.Epochs);
         var after = RankMetrics.Of(run.Ranker.Ranks(run.Model));
         Assert.True(after.Ndcg10 > before + 0.2 && after.Hr10 > 0.7, $"{layer}: NDCG@10 {before:f3} before, {after.Ndcg10:f3} after, HR@10 {after.Hr10:f3}");
+    }
+
+    [Fact]
+    public void Products_in_bfloat16_give_the_same_gradients_within_its_rounding_and_train_float32_weights_as_well()
+    {
+        using var full = new Run(GraphLayer.None, dropout: 0);
+        using var narrow = new Run(GraphLayer.None, dropout: 0, precision: Precision.BFloat16);
+        var (expected, given) = (FirstGradient(full), FirstGradient(narrow));
+        var error = Math.Sqrt(expected.Zip(given).Sum(p => Math.Pow(p.First - p.Second, 2)) / expected.Sum(x => x * x));
+        // Each operand is off by up to 2⁻⁹; at the start the gradients are small differences of such products.
+        Assert.InRange(error, 1e-4, 0.05);
+
+        narrow.Train(new LoopOptions { Epochs = 25, LearningRate = 0.01, LabelSmoothing = 0.02 });
+        Assert.All(narrow.Model.Parameters, p => Assert.Equal(ScalarType.Float32, p.Value.dtype));
+        var beyond = narrow.Model.Save().SelectMany(x => x).Count(w => (BitConverter.SingleToUInt32Bits(w) & 0xFFFF) != 0);
+        Assert.True(beyond > narrow.Model.ParameterCount / 2, $"only {beyond} of {narrow.Model.ParameterCount} weights have more bits than bfloat16");
+        var learned = RankMetrics.Of(narrow.Ranker.Ranks(narrow.Model));
+        Assert.True(learned.Hr10 > 0.7, $"HR@10 {learned.Hr10:f3}");
     }
 
     [Fact]
@@ -273,9 +292,18 @@ public class TrainingLoopTests
         Assert.Equal(RankMetrics.Of(ranks).Mrr20, RankMetrics.Of(own[ChannelNames.Gnn]).Mrr20, 3);
     }
 
+    private static float[] FirstGradient(Run run)
+    {
+        run.Model.Train(true);
+        using var scope = torch.NewDisposeScope();
+        using var objective = new SoftmaxObjective(run.Model, run.Sampler, run.Classes, new LoopOptions());
+        var gradients = torch.autograd.grad([objective.Loss(run.Sampler.Epoch(0)[0])], [.. run.Model.Parameters.Select(p => p.Value)], allow_unused: true);
+        return [.. gradients.Where(g => g is not null).SelectMany(g => g.contiguous().data<float>().ToArray())];
+    }
+
     private sealed class Run : IDisposable
     {
-        public Run(GraphLayer layer, double dropout = 0.1, EncoderConfig? encoder = null, GraphSnapshot? market = null)
+        public Run(GraphLayer layer, double dropout = 0.1, EncoderConfig? encoder = null, GraphSnapshot? market = null, Precision precision = Precision.Full)
         {
             torch.set_num_threads(1);
             encoder ??= Encoder;
@@ -287,7 +315,7 @@ public class TrainingLoopTests
             var neighbours = Samplers.RandomWalkNeighbours(graph, new WalkSampling { Width = 5 }, seed: 3);
             Inputs = new ItemInputs(new ItemFeatures(null, 0, [.. Enumerable.Range(0, Log.Items).Select(i => new[] { i / 8 })], 5), neighbours, [.. Log.ItemCounts(end).Select(n => n > 0)], torch.CPU);
             torch.manual_seed(5);
-            Model = new GraphRecommender(encoder, new ItemModelOptions { Layer = layer, Dropout = dropout, IdDropout = dropout }, Inputs, dropout);
+            Model = new GraphRecommender(encoder, new ItemModelOptions { Layer = layer, Dropout = dropout, IdDropout = dropout }, Inputs, dropout, precision: precision);
             Sampler = new SequenceSampler(Log, end, encoder.MaxHistory, 200, EventTypes.Default, seed: 7, copies: encoder.Copy);
             Classes = [.. Enumerable.Range(0, Log.Items).Select(i => (long)i)];
             Ranker = new EncoderRanker(Log, [.. Enumerable.Range(end, Log.Count - end)], end, encoder, SeenRule.Repeat, strict: true);
