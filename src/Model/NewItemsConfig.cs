@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace StreamRec.Model;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace StreamRec.Model;
 /// stay new: the first <see cref="From"/> places are the blend's alone, and of those after them a share goes to items the model hardly knows. Where there are too
 /// few of them the blend's next items take the places. A shorter list is the beginning of a longer one.
 /// <para>New items are ranked among themselves by the sum of the z-scores of what needs no past of the item or only the newest: text, the day's and the month's
-/// live counts. On the validation parts a blend learned on the events of new items was no better (docs/model.md).</para>
+/// live counts, and item vectors that read texts. On the validation parts a blend learned on the events of new items was no better (docs/model.md).</para>
 /// </summary>
 public sealed record NewItemsConfig
 {
@@ -24,6 +26,13 @@ public sealed record NewItemsConfig
     /// impressions over more items, 0 always takes the best. Default 1.
     /// </summary>
     public float Temperature { get; init; } = 1;
+
+    /// <summary>
+    /// Channels whose z-scores rank new items among themselves; those the model lacks are passed over. Default, null: text, trending and popularity, and the trainer adds gnn
+    /// where its item vectors read texts; without texts a new item's vector says nothing.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Channels { get; init; }
 
     /// <summary>Whether the place is kept.</summary>
     /// <param name="rank">0-based.</param>

@@ -81,11 +81,18 @@ internal sealed class ModelAssembly
             ItemKnn = options.ItemKnn,
             Ease = options.Ease,
             Nearby = options.Nearby,
-            NewItems = options.NewItems,
+            TextGamma = options.TextGamma ?? new ModelConfig().TextGamma,
+            NewItems = NewItemsOf(options, data),
             EventWeights = ModelConfig.WeightsOf(data.Types),
             Training = TrainingOf(options),
         };
     }
+
+    /// <summary>Without texts the item vectors know nothing of an item that nobody touched.</summary>
+    private static NewItemsConfig NewItemsOf(TrainerOptions options, TrainingData data) =>
+        options.NewItems.Channels is null && options.Items.Text && data.Text is not null
+            ? options.NewItems with { Channels = [ChannelNames.Text, ChannelNames.Trending, ChannelNames.Popularity, ChannelNames.Gnn] }
+            : options.NewItems;
 
     private static SortedDictionary<string, string> TrainingOf(TrainerOptions options)
     {

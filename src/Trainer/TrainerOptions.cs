@@ -149,6 +149,12 @@ public sealed record TrainerOptions
     /// <summary>Settings of the EASE^R channel.</summary>
     public EaseConfig Ease { get; init; } = new();
 
+    /// <summary>
+    /// History weight per event of age in the text channel: gamma^age. Default: 0.99 where repeats are recommended, a shop's baskets being long and its people's
+    /// taste steady, else 0.9.
+    /// </summary>
+    public float? TextGamma { get; init; }
+
     /// <summary>How the blend is learned.</summary>
     public BlendTrainerOptions Blend { get; init; } = new();
 
@@ -164,6 +170,7 @@ public sealed record TrainerOptions
         return this with
         {
             Targets = Targets ?? (repeats ? TargetMode.Moment : TargetMode.Next),
+            TextGamma = TextGamma ?? (repeats ? 0.99f : 0.9f),
             Encoder = Encoder with
             {
                 Copy = Encoder.Copy || (CopyRepeats && repeats && items <= Loop.FullSoftmaxItems),
@@ -197,6 +204,8 @@ public sealed record TrainerOptions
             throw new ArgumentException($"Trainer.ValidShare is {ValidShare}; it must be above 0 and below 0.5");
         if (MaxTrainSeconds <= 0)
             throw new ArgumentException($"Trainer.MaxTrainSeconds is {MaxTrainSeconds}; it must be above 0");
+        if (TextGamma is not (null or (> 0 and <= 1)))
+            throw new ArgumentException($"Trainer.TextGamma is {TextGamma}; it must be above 0 and at most 1");
         NewItems.Validate();
         if (StepsPerEpoch < 1)
             throw new ArgumentException($"Trainer.StepsPerEpoch is {StepsPerEpoch}; it must be at least 1");

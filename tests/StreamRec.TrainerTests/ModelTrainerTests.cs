@@ -139,6 +139,26 @@ public class ModelTrainerTests
     }
 
     [Fact]
+    public void Texts_are_remembered_longer_in_a_shop_and_item_vectors_that_read_them_have_a_say_on_new_items()
+    {
+        var snapshot = TinyMarket.Create();
+        var text = new TextVectors([.. Enumerable.Range(0, snapshot.Items.Length * 4).Select(i => i % 4 == i / 4 % 4 ? 1f : 0f)], 4);
+        var brief = Options with { Loop = Options.Loop with { Epochs = 1 } };
+        ModelConfig Config(TrainerOptions options, TextVectors? text) => new ModelTrainer(options, EventTypes.Default, NullLogger.Instance)
+            .Train(snapshot, text, null, false, 1, null, TestContext.Current.CancellationToken).Artifact.Manifest.Config;
+        var reading = brief with { Items = brief.Items with { Text = true } };
+        Assert.Equal(0.9f, Config(brief with { RepeatShare = 2 }, text).TextGamma);
+        var shop = Config(reading with { RepeatShare = 0 }, text);
+        Assert.Equal(0.99f, shop.TextGamma);
+        Assert.Contains(ChannelNames.Gnn, shop.NewItems!.Channels!);
+        Assert.Null(Config(brief, text).NewItems!.Channels);
+        Assert.Null(Config(reading, null).NewItems!.Channels);
+        string[] own = [ChannelNames.Trending];
+        Assert.Equal(own, Config(reading with { TextGamma = 0.8f, NewItems = new NewItemsConfig { Channels = own } }, text) is { TextGamma: 0.8f } chosen ? chosen.NewItems!.Channels! : []);
+        Assert.Contains("TextGamma is 2", Assert.Throws<ArgumentException>((brief with { TextGamma = 2 }).Validate).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_cancelled_run_stops()
     {
         using var stop = new CancellationTokenSource();

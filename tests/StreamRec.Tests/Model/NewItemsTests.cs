@@ -105,6 +105,19 @@ public sealed class NewItemsTests
     }
 
     [Fact]
+    public void The_channels_that_rank_new_items_among_themselves_can_be_named()
+    {
+        var config = new NewItemsConfig { BelowEvents = Below, Temperature = 0, From = 0, Share = 1, Channels = [ChannelNames.Gnn, "a channel it lacks"] };
+        var question = new Question(5);
+        var scores = new float[question.ItemCount];
+        Assert.True(Plain.ScoreChannel(ChannelNames.Gnn, question.Context(), _workspace, scores));
+        var drawn = With(config).Rank(question.Context(), 12, _workspace).ToArray().Where(l => l.IsNew && l.Item < Items).Select(l => scores[l.Item]).ToArray();
+        Assert.True(drawn.Length > 5);
+        Assert.Equal(drawn.OrderDescending(), drawn);
+        Assert.NotEqual(With(config).Rank(question.Context(), 12, _workspace).ToArray(), With(config with { Channels = null }).Rank(question.Context(), 12, new()).ToArray());
+    }
+
+    [Fact]
     public void With_temperature_people_are_shown_different_new_items()
     {
         var questions = Enumerable.Range(0, 40).Select(seed => new Question(seed)).ToArray();
