@@ -106,8 +106,12 @@ internal sealed class InteractionConsumer : IDisposable
         if (offset > buffer.NextInput)
             Skipped(buffer, offset);
         buffer.Add(offset, result.Message.Value, result.Message.Timestamp.UnixTimestampMs, result.Message.Headers is { Count: > 0 } headers ? headers : null);
-        if (!buffer.WaitForRoom(Patience, _stop) && _paused.Add(result.Partition))
+        // A record of a paused partition was fetched before the pause: waiting for room again would hold up the others.
+        if (!_paused.Contains(result.Partition) && !buffer.WaitForRoom(Patience, _stop))
+        {
+            _paused.Add(result.Partition);
             _consumer.Pause([buffer.Partition]);
+        }
     }
 
     /// <summary>A gap is a transaction marker, or the broker's retention has passed us.</summary>
