@@ -126,7 +126,9 @@ public sealed class PrometheusMetrics : IDisposable
             {
                 var text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
                 labels.Append(labels.Length > 0 ? "," : "").Append(name).Append("=\"")
-                    .Append(text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal))
+                    .Append(text.Replace("\\", "\\\\", StringComparison.Ordinal)
+                        .Replace("\"", "\\\"", StringComparison.Ordinal)
+                        .Replace("\n", "\\n", StringComparison.Ordinal))
                     .Append('"');
             }
 

@@ -1,6 +1,9 @@
 namespace StreamRec.Contracts.Control;
 
-/// <summary>Ask for a training run. A hint: the truth is the row in <c>train_runs</c>. Sent by the interval and volume triggers and by <c>streamrec train</c>.</summary>
+/// <summary>
+/// Ask for a training run. A hint: the truth is the row in <c>train_runs</c>.
+/// Sent by the interval and volume triggers and by <c>streamrec train</c>.
+/// </summary>
 public sealed record TrainRequested(Guid RunId, string Reason, bool FineTune, string RequestedBy, DateTimeOffset At);
 
 /// <summary>How far a run is. Fraction 0..1.</summary>

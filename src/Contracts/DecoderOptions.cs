@@ -15,6 +15,9 @@ public sealed record DecoderOptions
     /// <summary>Nesting depth of the JSON. Default 64. Deeper: <see cref="DeadLetterReason.MalformedJson"/>.</summary>
     public int MaxDepth { get; init; } = 64;
 
-    /// <summary>User ids and item ids kept interned, each, per generation. Default 131,072 (about 20 MB when full). Smaller: more allocation, nothing else.</summary>
+    /// <summary>
+    /// User ids and item ids kept interned, each, per generation. Default 131,072 (about 20 MB when full).
+    /// Smaller: more allocation, nothing else.
+    /// </summary>
     public int PooledIds { get; init; } = 131_072;
 }

@@ -89,7 +89,8 @@ public static class Json
     public static bool TryDecode(ReadOnlySpan<byte> value, [NotNullWhen(true)] out ModelAnnouncement? model, out DeadLetterReason reason, out string? detail) =>
         Decode(value, WireJson.Default.ModelAnnouncement, out model, out reason, out detail);
 
-    private static bool Decode<T>(ReadOnlySpan<byte> value, JsonTypeInfo<T> type, [NotNullWhen(true)] out T? record, out DeadLetterReason reason, out string? detail)
+    private static bool Decode<T>(
+        ReadOnlySpan<byte> value, JsonTypeInfo<T> type, [NotNullWhen(true)] out T? record, out DeadLetterReason reason, out string? detail)
         where T : class
     {
         (record, reason, detail) = (null, DeadLetterReason.None, null);

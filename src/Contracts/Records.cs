@@ -53,7 +53,10 @@ public sealed record RecommendationList
     /// <summary>The request answered; null when new interactions caused the list.</summary>
     public string? RequestId { get; init; }
 
-    /// <summary><c>request</c> or <c>interactions</c>; the latter also where an item of the user's last list was withdrawn: caused_by then names the items topic.</summary>
+    /// <summary>
+    /// <c>request</c> or <c>interactions</c>; the latter also where an item of the
+    /// user's last list was withdrawn: caused_by then names the items topic.
+    /// </summary>
     public required string Trigger { get; init; }
     public string? UserId { get; init; }
     public required IReadOnlyList<RecommendedItem> Items { get; init; }

@@ -12,7 +12,10 @@ public sealed record Topics
     /// <summary>Key item_id, value <see cref="ItemRecord"/>; a tombstone withdraws the item. 4 partitions; compact.</summary>
     public const string ItemsName = "items.v1";
 
-    /// <summary>Key user_id, value <see cref="UserRecord"/>; a tombstone erases the person. 4 partitions; compact, tombstones kept 8 d: longer than interactions, so that a replay knows who is gone.</summary>
+    /// <summary>
+    /// Key user_id, value <see cref="UserRecord"/>; a tombstone erases the person. 4 partitions;
+    /// compact, tombstones kept 8 d: longer than interactions, so that a replay knows who is gone.
+    /// </summary>
     public const string UsersName = "users.v1";
 
     /// <summary>Key user_id, value <see cref="RecommendationRequest"/>. Co-partitioned with interactions (8); delete, 1 d.</summary>

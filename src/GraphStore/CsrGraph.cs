@@ -43,7 +43,10 @@ public sealed class CsrGraph
     {
         var edges = user.Length;
         if (item.Length != edges || type.Length != edges || value.Length != edges || timeMs.Length != edges)
-            throw new ArgumentException($"edge arrays differ in length: user {edges}, item {item.Length}, type {type.Length}, value {value.Length}, time {timeMs.Length}");
+        {
+            throw new ArgumentException(
+                $"edge arrays differ in length: user {edges}, item {item.Length}, type {type.Length}, value {value.Length}, time {timeMs.Length}");
+        }
         var graph = new CsrGraph(users, items, edges);
         for (var i = 0; i < edges; i++)
         {

@@ -102,14 +102,18 @@ internal sealed class EdgePool
             _info[cell] = info;
     }
 
-    /// <summary>The cell of a node's <paramref name="edge"/>-th oldest edge in this segment. O(1); in a pool being written O(log degree), 1 link on average.</summary>
+    /// <summary>
+    /// The cell of a node's <paramref name="edge"/>-th oldest edge in this
+    /// segment. O(1); in a pool being written O(log degree), 1 link on average.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int CellOf(int[] neighbours, int position, int degree, int edge)
         => _frozen ? position + edge : CellInSlices(neighbours, position, degree, edge);
 
     /// <summary>
-    /// The cell of an edge, or, where older slices come before it, the cell with the link to the next of them: then <paramref name="links"/> are to be followed and
-    /// the edge is <paramref name="rest"/> cells behind the start of the last. For who has other things to do while a link is fetched.
+    /// The cell of an edge, or, where older slices come before it, the cell with the link to the next of
+    /// them: then <paramref name="links"/> are to be followed and the edge is <paramref name="rest"/> cells
+    /// behind the start of the last. For who has other things to do while a link is fetched.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int CellOrLink(int position, int degree, int edge, out int links, out int rest)
@@ -138,7 +142,10 @@ internal sealed class EdgePool
         }
     }
 
-    /// <summary>The run of cells that holds <paramref name="edge"/> and older edges down to the returned <paramref name="first"/>, which lies in cell <paramref name="start"/>.</summary>
+    /// <summary>
+    /// The run of cells that holds <paramref name="edge"/> and older edges down to the
+    /// returned <paramref name="first"/>, which lies in cell <paramref name="start"/>.
+    /// </summary>
     public void RunOf(int[] neighbours, int position, int degree, int edge, out int first, out int start)
     {
         first = _frozen ? 0 : Before(SliceOf(edge));

@@ -15,7 +15,10 @@ public sealed record GraphSnapshot
     /// <summary>What is known of each user, in their order; null when nothing is known of anybody.</summary>
     public IReadOnlyDictionary<string, string>[]? Attributes { get; init; }
 
-    /// <summary>Items with title, text, categories, availability; the position is the dense item index. Items known only from interactions have an empty title.</summary>
+    /// <summary>
+    /// Items with title, text, categories, availability; the position is the dense
+    /// item index. Items known only from interactions have an empty title.
+    /// </summary>
     public required ItemRecord[] Items { get; init; }
 
     public required int[] User { get; init; }

@@ -20,7 +20,10 @@ internal sealed class HeaderTable
 
     public long Bytes => (long)_pages.Length * (PageRows + 1) * LiveGraph.Slots * sizeof(long);
 
-    /// <summary>The node's headers by slot; a row of zeros for a node the table does not have. Only the writer writes, only after <see cref="Ensure"/>.</summary>
+    /// <summary>
+    /// The node's headers by slot; a row of zeros for a node the table does
+    /// not have. Only the writer writes, only after <see cref="Ensure"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref long Row(int node)
     {

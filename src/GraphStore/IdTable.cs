@@ -18,7 +18,10 @@ internal sealed class IdTable(string what, int max)
         if (_index.TryGetValue(id, out var index))
             return index;
         if (_count == max)
-            throw new InvalidOperationException($"the live graph holds {max} {what}s, which is LiveGraphOptions.Max{char.ToUpperInvariant(what[0])}{what[1..]}s: raise it for one more");
+        {
+            throw new InvalidOperationException(
+                $"the live graph holds {max} {what}s, which is LiveGraphOptions.Max{char.ToUpperInvariant(what[0])}{what[1..]}s: raise it for one more");
+        }
         if (_count == _ids.Length)
         {
             var grown = new string?[Math.Min(max, _ids.Length * 2)];

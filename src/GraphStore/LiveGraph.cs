@@ -79,7 +79,9 @@ public sealed partial class LiveGraph
             var part = from..end;
             // Nothing is shared by the two directions but the segment they are in.
             Parallel.Invoke(
-                () => graph.AddByUser(snapshot.User.AsSpan(part), snapshot.Item.AsSpan(part), snapshot.Type.AsSpan(part), snapshot.Value.AsSpan(part), snapshot.TimeMs.AsSpan(part)),
+                () => graph.AddByUser(
+                    snapshot.User.AsSpan(part), snapshot.Item.AsSpan(part), snapshot.Type.AsSpan(part),
+                    snapshot.Value.AsSpan(part), snapshot.TimeMs.AsSpan(part)),
                 () => graph.AddByItem(snapshot.User.AsSpan(part), snapshot.Item.AsSpan(part)));
             graph.Count(end - from);
         }

@@ -23,5 +23,9 @@ internal sealed class LiveSegment
         => new(new EdgePool(userCells, withInfo: true, frozen: false), new EdgePool(itemCells, withInfo: false, frozen: false));
 
     public static LiveSegment Frozen(LiveSegment full)
-        => new(new EdgePool(full.Live + 1, withInfo: true, frozen: true), new EdgePool(full.Live + 1, withInfo: false, frozen: true)) { Added = full.Added, Live = full.Live };
+        => new(new EdgePool(full.Live + 1, withInfo: true, frozen: true), new EdgePool(full.Live + 1, withInfo: false, frozen: true))
+        {
+            Added = full.Added,
+            Live = full.Live,
+        };
 }

@@ -23,7 +23,8 @@ internal static partial class Log
     [LoggerMessage(6005, LogLevel.Information, "Erased one user: {Interactions} interactions, {Edges} edges; digest {Before} before, {After} after")]
     public static partial void Erased(ILogger logger, long interactions, long edges, string before, string after);
 
-    [LoggerMessage(6010, LogLevel.Warning, "Redis is behind on partition {Partition} (at {Applied}, log at {Next}): {Error}. Postgres goes on; the gap is replayed when Redis answers")]
+    [LoggerMessage(6010, LogLevel.Warning,
+        "Redis is behind on partition {Partition} (at {Applied}, log at {Next}): {Error}. Postgres goes on; the gap is replayed when Redis answers")]
     public static partial void RedisBehind(ILogger logger, int partition, long applied, long next, string error);
 
     [LoggerMessage(6011, LogLevel.Information, "Redis caught up on partition {Partition}: {Rows} events replayed from Postgres up to offset {Next}")]

@@ -55,7 +55,10 @@ public static class NpyFile
     {
         using var file = File.OpenRead(path);
         var (values, shape) = Read(file, path);
-        return values is T[] typed ? (typed, shape) : throw new InvalidDataException($"{path} holds '{Descriptor(values.GetType().GetElementType()!)}', wanted is '{Descriptor(typeof(T))}'");
+        return values is T[] typed
+            ? (typed, shape)
+            : throw new InvalidDataException(
+                $"{path} holds '{Descriptor(values.GetType().GetElementType()!)}', wanted is '{Descriptor(typeof(T))}'");
     }
 
     /// <summary>Reads one array of whichever type it is.</summary>
@@ -77,7 +80,11 @@ public static class NpyFile
 
         if (open < 0 || close < open || !text.Contains("'fortran_order': False", StringComparison.Ordinal))
             throw new InvalidDataException($"{what}: {text.Trim()} is no array in C order");
-        long[] shape = [.. text[(open + 1)..close].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(d => long.Parse(d, CultureInfo.InvariantCulture))];
+        long[] shape =
+        [
+            .. text[(open + 1)..close].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select(d => long.Parse(d, CultureInfo.InvariantCulture))
+        ];
         var count = shape.Aggregate(1L, (a, b) => checked(a * b));
         bool Is<T>() => text.Contains($"'{Descriptor(typeof(T))}'", StringComparison.Ordinal);
         T[] Values<T>()

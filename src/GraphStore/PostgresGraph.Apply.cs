@@ -81,7 +81,11 @@ public sealed partial class PostgresGraph
         if (batch.DeadLetters.Count > 0)
             statements.BatchCommands.Add(CountDeadLetters(batch.Topic, batch.Partition, batch.DeadLetters));
         if (refused > 0)
-            statements.BatchCommands.Add(CountDeadLetters(batch.Topic, batch.Partition, new Dictionary<DeadLetterReason, long> { [DeadLetterReason.Erased] = refused }));
+        {
+            statements.BatchCommands.Add(
+                CountDeadLetters(batch.Topic, batch.Partition,
+                    new Dictionary<DeadLetterReason, long> { [DeadLetterReason.Erased] = refused }));
+        }
         if (columns.Users.Count > 0)
             statements.BatchCommands.Add(Insert(batch, columns));
         await statements.PrepareAsync(cancellation);

@@ -21,7 +21,8 @@ public sealed partial class PostgresGraph
         var users = await HashesAsync(connection, "select user_key, user_id from users", cancellation);
         var items = await HashesAsync(connection, "select item_key, item_id from items", cancellation);
         var digest = default(GraphDigest);
-        await using var copy = await CopyReader.OpenAsync(connection, "select user_key, item_key, type, value, time_ms, event_uid from interactions", cancellation);
+        await using var copy = await CopyReader.OpenAsync(
+            connection, "select user_key, item_key, type, value, time_ms, event_uid from interactions", cancellation);
         while (await copy.ReadAsync(cancellation))
         {
             var (user, item) = (users[copy.Int64()], items[copy.Int64()]);

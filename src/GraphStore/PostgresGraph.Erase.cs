@@ -12,7 +12,9 @@ namespace StreamRec.GraphStore;
 /// <param name="DigestBefore">Digest of the graph before.</param>
 /// <param name="DigestAfter">Digest after: the same events without this person's.</param>
 /// <param name="At">When.</param>
-public sealed record EraseProof(string UserId, string UserHash, IReadOnlyDictionary<string, long> Removed, string DigestBefore, string DigestAfter, DateTimeOffset At);
+public sealed record EraseProof(
+    string UserId, string UserHash, IReadOnlyDictionary<string, long> Removed,
+    string DigestBefore, string DigestAfter, DateTimeOffset At);
 
 public sealed partial class PostgresGraph
 {

@@ -95,7 +95,9 @@ public sealed partial class PostgresGraph
                 columns.UserKeys[i] = BatchColumns.Refused;
             if (columns.UserKeys[i] == 0 && !found.Users.TryGetValue(userId, out columns.UserKeys[i]))
                 return false;
-            if (columns.ItemKeys[i] == 0 && columns.UserKeys[i] != BatchColumns.Refused && !found.Items.TryGetValue(batch.Events[i].ItemId, out columns.ItemKeys[i]))
+            if (columns.ItemKeys[i] == 0
+                && columns.UserKeys[i] != BatchColumns.Refused
+                && !found.Items.TryGetValue(batch.Events[i].ItemId, out columns.ItemKeys[i]))
                 return false;
         }
 

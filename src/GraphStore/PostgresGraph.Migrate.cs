@@ -63,7 +63,8 @@ public sealed partial class PostgresGraph
             return false;
         return applied == Hash(sql)
             ? true
-            : throw new InvalidOperationException($"migration {name} was applied with other text (sha256 {applied}, here {Hash(sql)}): migrations are never edited, add a new one");
+            : throw new InvalidOperationException(
+                $"migration {name} was applied with other text (sha256 {applied}, here {Hash(sql)}): migrations are never edited, add a new one");
     }
 
     private static async Task EnsureSchemaAsync(NpgsqlConnection connection, CancellationToken cancellation)
@@ -79,7 +80,11 @@ public sealed partial class PostgresGraph
         }
 
         var schema = path.Split(',')[0].Trim().Trim('"');
-        await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"create schema if not exists \"{schema.Replace("\"", "\"\"", StringComparison.Ordinal)}\""), cancellation);
+        await ExecuteAsync(
+            connection,
+            string.Create(
+                CultureInfo.InvariantCulture, $"create schema if not exists \"{schema.Replace("\"", "\"\"", StringComparison.Ordinal)}\""),
+            cancellation);
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)

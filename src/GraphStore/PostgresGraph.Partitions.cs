@@ -15,7 +15,9 @@ public sealed partial class PostgresGraph
     /// because writers queue behind it meanwhile.
     /// </summary>
     /// <returns>The names of the dropped partitions.</returns>
-    /// <exception cref="PostgresException">A reader (a snapshot being taken) held on to a partition: to be tried again later. Those before it are dropped.</exception>
+    /// <exception cref="PostgresException">
+    /// A reader (a snapshot being taken) held on to a partition: to be tried again later. Those before it are dropped.
+    /// </exception>
     public async Task<IReadOnlyList<string>> DropOldPartitionsAsync(long keepFromMs, CancellationToken cancellation = default)
     {
         if (keepFromMs <= 0)
@@ -95,7 +97,10 @@ public sealed partial class PostgresGraph
         return (date.Year * 12) + date.Month - 1;
     }
 
-    private static long StartOf(int month) => month / 12 > 9999 ? long.MaxValue : new DateTimeOffset(month / 12, (month % 12) + 1, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
+    private static long StartOf(int month) =>
+        month / 12 > 9999
+            ? long.MaxValue
+            : new DateTimeOffset(month / 12, (month % 12) + 1, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
 
     private static string NameOf(int month) => string.Create(CultureInfo.InvariantCulture, $"interactions_{month / 12:d4}_{(month % 12) + 1:d2}");
 

@@ -40,7 +40,8 @@ public sealed partial class PostgresGraph
         command.Parameters.Add(Text(topic));
         command.Parameters.Add(new() { Value = partition });
         command.Parameters.Add(new() { Value = start });
-        return await command.ExecuteScalarAsync(cancellation) as long? ?? await ClaimAsync(topic, partition, start, cancellation); // lost a race: now it is there
+        // Null: a race was lost, and now it is there.
+        return await command.ExecuteScalarAsync(cancellation) as long? ?? await ClaimAsync(topic, partition, start, cancellation);
     }
 
     /// <summary>Records that the broker dropped offsets before they were read, and goes on behind them. The loss is counted for good.</summary>
@@ -105,7 +106,10 @@ public sealed partial class PostgresGraph
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var events = new List<RecentEvent>();
         while (await reader.ReadAsync(cancellation))
-            events.Add(new(reader.GetString(0), (byte)reader.GetInt16(1), await reader.IsDBNullAsync(2, cancellation) ? float.NaN : reader.GetFloat(2), reader.GetInt64(3)));
+            events.Add(new(
+                reader.GetString(0), (byte)reader.GetInt16(1),
+                await reader.IsDBNullAsync(2, cancellation) ? float.NaN : reader.GetFloat(2),
+                reader.GetInt64(3)));
         return events;
     }
 
@@ -114,7 +118,9 @@ public sealed partial class PostgresGraph
     {
         await using var command = _dataSource.CreateCommand("select attributes from users where user_id = $1 and attributes is not null");
         command.Parameters.Add(Text(userId));
-        return await command.ExecuteScalarAsync(cancellation) is string json ? JsonSerializer.Deserialize(json, AttributesJson.Default.DictionaryStringString) ?? [] : [];
+        return await command.ExecuteScalarAsync(cancellation) is string json
+            ? JsonSerializer.Deserialize(json, AttributesJson.Default.DictionaryStringString) ?? []
+            : [];
     }
 
     /// <summary>The titles of those of the items that have one. One statement, an index look-up per item.</summary>

@@ -54,8 +54,10 @@ public sealed partial class PostgresGraph
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
         await ExecuteAsync(connection, $"set transaction snapshot '{view}'", cancellation);
         var rows = new SnapshotRows();
-        var filter = FormattableString.Invariant($" where user_key % {Readers} = {part}") + (untilMs is { } until ? FormattableString.Invariant($" and time_ms <= {until}") : "");
-        await using var copy = await CopyReader.OpenAsync(connection, "select user_key, item_key, type, value, time_ms from interactions" + filter, cancellation);
+        var filter = FormattableString.Invariant($" where user_key % {Readers} = {part}")
+            + (untilMs is { } until ? FormattableString.Invariant($" and time_ms <= {until}") : "");
+        await using var copy = await CopyReader.OpenAsync(
+            connection, "select user_key, item_key, type, value, time_ms from interactions" + filter, cancellation);
         while (await copy.ReadAsync(cancellation))
         {
             var (user, item) = (users[copy.Int64()], items[copy.Int64()]);

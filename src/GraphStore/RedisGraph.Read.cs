@@ -40,7 +40,14 @@ public sealed partial class RedisGraph
                 scores[entry.Element!] = scores.GetValueOrDefault(entry.Element!) + (entry.Score * decay);
         }
 
-        return [.. scores.Where(s => s.Value > 0).OrderByDescending(s => s.Value).ThenBy(s => s.Key, StringComparer.Ordinal).Take(count).Select(s => (s.Key, s.Value))];
+        return
+        [
+            .. scores.Where(s => s.Value > 0)
+                .OrderByDescending(s => s.Value)
+                .ThenBy(s => s.Key, StringComparer.Ordinal)
+                .Take(count)
+                .Select(s => (s.Key, s.Value))
+        ];
     }
 
     /// <summary>Keeps a person's latest list for pull readers. One command.</summary>

@@ -50,8 +50,8 @@ public sealed record WalkSampling
 public static class Samplers
 {
     /// <summary>
-    /// PinSage neighbourhoods (Ying et al., KDD 2018) over items: the T items most visited by short walks item → person → item, weights = visits / their sum.
-    /// Equal visits: lower index first. The item itself is never its own neighbour. O(items × walks × length).
+    /// PinSage neighbourhoods (Ying et al., KDD 2018) over items: the T items most visited by short walks item → person → item,
+    /// weights = visits / their sum. Equal visits: lower index first. The item itself is never its own neighbour. O(items × walks × length).
     /// </summary>
     public static Neighbourhoods RandomWalkNeighbours(CsrGraph graph, WalkSampling sampling, ulong seed, int threads = -1, CancellationToken ct = default)
     {
@@ -81,7 +81,8 @@ public static class Samplers
     /// T items of a user's neighbourhood drawn uniformly without replacement among edges older than the row's time; equal weights. Row r asks for
     /// users[r] as of beforeMs[r]: no edge at or after that time is seen, so a target never meets itself or its future.
     /// </summary>
-    public static Neighbourhoods UniformItems(CsrGraph graph, int[] users, long[] beforeMs, int width, ulong seed, int threads = -1, CancellationToken ct = default)
+    public static Neighbourhoods UniformItems(
+        CsrGraph graph, int[] users, long[] beforeMs, int width, ulong seed, int threads = -1, CancellationToken ct = default)
         => Temporal(users, beforeMs, width, threads, (row, into, counter) =>
         {
             var (start, degree) = (graph.UserStart[users[row]], graph.UserDegreeBefore(users[row], beforeMs[row]));
@@ -89,7 +90,8 @@ public static class Samplers
         }, ct);
 
     /// <summary>T users of an item's neighbourhood drawn uniformly without replacement among edges older than the row's time; equal weights.</summary>
-    public static Neighbourhoods UniformUsers(CsrGraph graph, int[] items, long[] beforeMs, int width, ulong seed, int threads = -1, CancellationToken ct = default)
+    public static Neighbourhoods UniformUsers(
+        CsrGraph graph, int[] items, long[] beforeMs, int width, ulong seed, int threads = -1, CancellationToken ct = default)
         => Temporal(items, beforeMs, width, threads, (row, into, counter) =>
         {
             var (start, degree) = (graph.ItemStart[items[row]], graph.ItemDegreeBefore(items[row], beforeMs[row]));
@@ -107,7 +109,8 @@ public static class Samplers
             return count;
         }, ct);
 
-    private static Neighbourhoods Temporal(int[] nodes, long[] beforeMs, int width, int threads, Func<int, Memory<int>, DrawBuffer, int> fill, CancellationToken ct)
+    private static Neighbourhoods Temporal(
+        int[] nodes, long[] beforeMs, int width, int threads, Func<int, Memory<int>, DrawBuffer, int> fill, CancellationToken ct)
     {
         if (nodes.Length != beforeMs.Length)
             throw new ArgumentException($"{nodes.Length} nodes but {beforeMs.Length} times", nameof(beforeMs));

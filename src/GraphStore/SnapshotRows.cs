@@ -103,7 +103,9 @@ internal sealed class SnapshotRows
 
         // Rows with the same key say the same, but for one pair of different ones in 2^64: whichever comes first, the arrays are the same.
         ulong Key(int row) => EventIds.Mix(
-            EventIds.Mix(EventIds.Mix(users[snapshot.User[row]]) ^ items[snapshot.Item[row]]) ^ ((ulong)snapshot.Type[row] << 32) ^ BitConverter.SingleToUInt32Bits(snapshot.Value[row]));
+            EventIds.Mix(EventIds.Mix(users[snapshot.User[row]]) ^ items[snapshot.Item[row]])
+            ^ ((ulong)snapshot.Type[row] << 32)
+            ^ BitConverter.SingleToUInt32Bits(snapshot.Value[row]));
     }
 
     private static T[] Gather<T>(T[] from, int[] order)

@@ -11,7 +11,10 @@ public sealed record WalkOptions
     /// <summary>Chance to go back to the seed after each visit, default 0.5. Lower walks further away from the seed.</summary>
     public float Restart { get; init; } = 0.5f;
 
-    /// <summary>Only the newest so many edges of a user are walked, default 100; 0 = all. Keeps bots from owning the walk and favours what is bought together now.</summary>
+    /// <summary>
+    /// Only the newest so many edges of a user are walked, default 100; 0 = all.
+    /// Keeps bots from owning the walk and favours what is bought together now.
+    /// </summary>
     public int NewestOfUser { get; init; } = 100;
 
     /// <summary>Only the newest so many edges of an item are walked, default 0 = all.</summary>

@@ -43,7 +43,11 @@ internal sealed class CatalogueBuffer(TopicPartition partition, long next, int m
             _since = Stopwatch.GetTimestamp();
         Next = result.Offset.Value + 1;
         var (key, value) = (result.Message.Key, result.Message.Value);
-        var (reason, detail) = value is null ? Tombstone(key, result.Message.Timestamp.UnixTimestampMs) : Partition.Topic.EndsWith(Topics.ItemsName, StringComparison.Ordinal) ? Item(value) : User(value);
+        var (reason, detail) = value is null
+            ? Tombstone(key, result.Message.Timestamp.UnixTimestampMs)
+            : Partition.Topic.EndsWith(Topics.ItemsName, StringComparison.Ordinal)
+                ? Item(value)
+                : User(value);
         if (reason != DeadLetterReason.None)
         {
             var kept = value is null || value.Length <= maxKept ? value : value[..maxKept];

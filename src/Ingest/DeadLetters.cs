@@ -70,7 +70,10 @@ public sealed class DeadLetters(IngestOptions options)
             var result = consumer.Consume(cancellation);
             if (ends.TryGetValue(result.TopicPartition, out var end) && result.Offset.Value < end && Parse(result) is { } letter && filter.Passes(letter))
                 yield return letter;
-            foreach (var partition in ends.Where(e => consumer.Position(e.Key) is var p && p != Offset.Unset && p.Value >= e.Value).Select(e => e.Key).ToArray())
+            foreach (var partition in ends
+                    .Where(e => consumer.Position(e.Key) is var p && p != Offset.Unset && p.Value >= e.Value)
+                    .Select(e => e.Key)
+                    .ToArray())
                 ends.Remove(partition);
         }
     }
@@ -127,7 +130,10 @@ public sealed class DeadLetters(IngestOptions options)
     {
         using var admin = new AdminClientBuilder(KafkaSettings.Admin(options)).SetLogHandler(Quiet).Build();
         var topic = options.Topics.DeadLetters;
-        var partitions = admin.GetMetadata(topic, BrokerTimeout).Topics.Single(t => t.Topic == topic).Partitions.Select(p => new TopicPartition(topic, p.PartitionId));
+        var partitions = admin.GetMetadata(topic, BrokerTimeout).Topics
+            .Single(t => t.Topic == topic)
+            .Partitions
+            .Select(p => new TopicPartition(topic, p.PartitionId));
         var ends = new Dictionary<TopicPartition, long>();
         var starts = new List<TopicPartitionOffset>();
         foreach (var partition in partitions.Where(p => only is null || p.Partition == only))

@@ -34,14 +34,24 @@ internal sealed class DecodingReader(InteractionDecoder decoder, int maxKept, Ti
     {
         var headers = default(EventHeaders);
         if (context.Headers is { Count: > 0 } given)
-            headers = new EventHeaders { Id = Last(given, EventHeaders.IdName), Time = Last(given, EventHeaders.TimeName), Type = Last(given, EventHeaders.TypeName) };
+        {
+            headers = new EventHeaders
+            {
+                Id = Last(given, EventHeaders.IdName),
+                Time = Last(given, EventHeaders.TimeName),
+                Type = Last(given, EventHeaders.TypeName),
+            };
+        }
         var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         var reason = decoder.TryDecode(data, headers, now, out var interaction, out var detail);
         if (reason == DeadLetterReason.None && retention > TimeSpan.Zero && now - interaction.TimeMs > (long)retention.TotalMilliseconds)
             reason = DeadLetterReason.TooOld;
         return reason == DeadLetterReason.None
             ? new Decoded(interaction, reason, null, null, null, data.Length)
-            : new Decoded(default, reason, detail, _keyLength < 0 ? null : _key[.._keyLength], isNull ? null : data[..Math.Min(data.Length, maxKept)].ToArray(), data.Length);
+            : new Decoded(
+                default, reason, detail, _keyLength < 0 ? null : _key[.._keyLength],
+                isNull ? null : data[..Math.Min(data.Length, maxKept)].ToArray(),
+                data.Length);
     }
 
     private static byte[]? Last(Headers headers, string name) => headers.TryGetLastBytes(name, out var value) ? value : null;

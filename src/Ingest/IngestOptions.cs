@@ -11,16 +11,25 @@ public sealed record IngestOptions
     /// <summary>Topic names; the prefix sets installations apart.</summary>
     public Topics Topics { get; init; } = new();
 
-    /// <summary>Consumer group that divides the partitions between ingest processes. Offsets themselves live in Postgres. Default <c>streamrec-ingest</c>.</summary>
+    /// <summary>
+    /// Consumer group that divides the partitions between ingest processes.
+    /// Offsets themselves live in Postgres. Default <c>streamrec-ingest</c>.
+    /// </summary>
     public string GroupId { get; init; } = "streamrec-ingest";
 
-    /// <summary>Most events per transaction. Default 8,000: larger takes more memory and gains little, smaller pays the commit more often and finds fewer events of one person together.</summary>
+    /// <summary>
+    /// Most events per transaction. Default 8,000: larger takes more memory and gains little,
+    /// smaller pays the commit more often and finds fewer events of one person together.
+    /// </summary>
     public int MaxBatchEvents { get; init; } = 8000;
 
     /// <summary>Longest an event waits for company before its batch is applied. Default 100 ms.</summary>
     public TimeSpan MaxBatchAge { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Batches a partition may hold decoded; beyond that its consumer is paused. Default 2: with the one being filled and the one being applied about 2 MB per partition.</summary>
+    /// <summary>
+    /// Batches a partition may hold decoded; beyond that its consumer is paused. Default 2:
+    /// with the one being filled and the one being applied about 2 MB per partition.
+    /// </summary>
     public int MaxWaitingBatches { get; init; } = 2;
 
     /// <summary>What an event may be.</summary>
@@ -32,10 +41,16 @@ public sealed record IngestOptions
     /// </summary>
     public TimeSpan Retention { get; init; }
 
-    /// <summary>Largest value kept whole in a dead letter; of a larger one the start is kept, and its length in a header. Default 512 KiB, below the broker's usual 1 MB.</summary>
+    /// <summary>
+    /// Largest value kept whole in a dead letter; of a larger one the start is kept,
+    /// and its length in a header. Default 512 KiB, below the broker's usual 1 MB.
+    /// </summary>
     public int MaxDeadLetterBytes { get; init; } = 512 * 1024;
 
-    /// <summary>How long cancellation waits for decoded events to be applied. Default 20 s. Zero drops them at once; they are read again at the next start.</summary>
+    /// <summary>
+    /// How long cancellation waits for decoded events to be applied.
+    /// Default 20 s. Zero drops them at once; they are read again at the next start.
+    /// </summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Silence after which the group gives this process's partitions away. Default 10 s.</summary>

@@ -40,7 +40,10 @@ public sealed class IngestStats
     /// <summary>Offsets the broker had dropped before they were read. Above zero the worker is unhealthy until an operator looks.</summary>
     public long Lost => Volatile.Read(ref _lost);
 
-    /// <summary>Events decoded and not applied yet; bounded by the options, because a partition that has enough of them is paused. Refreshed about twice a second.</summary>
+    /// <summary>
+    /// Events decoded and not applied yet; bounded by the options, because a partition
+    /// that has enough of them is paused. Refreshed about twice a second.
+    /// </summary>
     public long Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Partitions whose part of Redis is being replayed from Postgres.</summary>

@@ -162,13 +162,20 @@ internal sealed class InteractionConsumer : IDisposable
         _stats.SetWaiting(waiting);
     }
 
-    /// <summary>A fenced worker reads the stored offset again: where the partition is still ours that heals it, else the rebalance is on its way. Any other failure ends ingest.</summary>
+    /// <summary>
+    /// A fenced worker reads the stored offset again: where the partition is still ours
+    /// that heals it, else the rebalance is on its way. Any other failure ends ingest.
+    /// </summary>
     private void Restart(PartitionWorker worker)
     {
         var partition = worker.Buffer.Partition;
         var error = worker.Completion.Exception!.GetBaseException();
         if (error is not FencedException)
-            throw new InvalidOperationException($"ingest of {partition.Topic}/{partition.Partition.Value} failed at offset {worker.Applied}: {error.Message}", error);
+        {
+            throw new InvalidOperationException(
+                $"ingest of {partition.Topic}/{partition.Partition.Value} failed at offset {worker.Applied}: {error.Message}",
+                error);
+        }
         Metrics.Fenced.Add(1);
         Log.Fenced(_log, partition.Topic, partition.Partition.Value, worker.Applied);
         worker.DisposeAsync().AsTask().GetAwaiter().GetResult();
@@ -184,7 +191,8 @@ internal sealed class InteractionConsumer : IDisposable
     }
 
     /// <summary>A rebalance that comes while we leave: nothing is read any more.</summary>
-    internal static List<TopicPartitionOffset> Unstarted(List<TopicPartition> partitions) => [.. partitions.Select(p => new TopicPartitionOffset(p, Offset.End))];
+    internal static List<TopicPartitionOffset> Unstarted(List<TopicPartition> partitions) =>
+        [.. partitions.Select(p => new TopicPartitionOffset(p, Offset.End))];
 
     /// <summary>Claims a partition and starts its worker where Postgres says. Waits for Postgres as long as it takes.</summary>
     private TopicPartitionOffset Start(TopicPartition partition)
@@ -241,7 +249,10 @@ internal sealed class InteractionConsumer : IDisposable
         return (offsets.Low.Value, offsets.High.Value);
     }
 
-    /// <summary>The log is shorter than what was consumed of it: the topic was made anew. Its events are told apart by their ids, so reading it from the start is safe.</summary>
+    /// <summary>
+    /// The log is shorter than what was consumed of it: the topic was made anew. Its
+    /// events are told apart by their ids, so reading it from the start is safe.
+    /// </summary>
     private long Rewind(TopicPartition partition, long stored, long low, long high)
     {
         Log.Rewound(_log, partition.Topic, partition.Partition.Value, stored, high, low);

@@ -20,7 +20,8 @@ internal static class KafkaSettings
         SessionTimeoutMs = (int)options.SessionTimeout.TotalMilliseconds,
         HeartbeatIntervalMs = Math.Max(100, (int)options.SessionTimeout.TotalMilliseconds / 4),
         FetchWaitMaxMs = 100,
-        FetchQueueBackoffMs = 20, // with 1 s, the client's default, a partition gets one small fetch a second: its queue is over the next line's mark after each
+        // With 1 s, the client's default, a partition gets one small fetch a second: its queue is over the next line's mark after each.
+        FetchQueueBackoffMs = 20,
         QueuedMinMessages = 2000, // per partition, about 0.5 KB each: what a pause throws away and fetches again
         QueuedMaxMessagesKbytes = 16 * 1024, // bounds memory under a backlog
         MaxPartitionFetchBytes = 256 * 1024, // of one answer; a single larger message comes all the same

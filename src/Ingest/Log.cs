@@ -14,7 +14,8 @@ internal static partial class Log
     [LoggerMessage(1002, LogLevel.Warning, "Lost {Topic}/{Partition}: dropped without committing anything more")]
     public static partial void PartitionLost(ILogger logger, string topic, int partition);
 
-    [LoggerMessage(1003, LogLevel.Error, "{Count} events of {Topic}/{Partition} are lost: the broker's oldest offset is {Low}, ours was {Stored}. Its retention is shorter than our lag")]
+    [LoggerMessage(1003, LogLevel.Error,
+        "{Count} events of {Topic}/{Partition} are lost: the broker's oldest offset is {Low}, ours was {Stored}. Its retention is shorter than our lag")]
     public static partial void InputLost(ILogger logger, long count, string topic, int partition, long low, long stored);
 
     [LoggerMessage(1004, LogLevel.Warning, "Fenced on {Topic}/{Partition} at {Offset}: another consumer owns it; reading its stored offset again")]
@@ -53,6 +54,8 @@ internal static partial class Log
     [LoggerMessage(1011, LogLevel.Warning, "Could not carry an erase on to {Place}, trying again: {Error}")]
     public static partial void EraseRetried(ILogger logger, string place, string error);
 
-    [LoggerMessage(1012, LogLevel.Error, "{Topic}/{Partition} ends at {High} but was consumed up to {Stored}: the topic was made anew. Reading it from {Low}; known events are recognised by their ids")]
+    [LoggerMessage(1012, LogLevel.Error,
+        "{Topic}/{Partition} ends at {High} but was consumed up to {Stored}: the topic was made anew. "
+        + "Reading it from {Low}; known events are recognised by their ids")]
     public static partial void Rewound(ILogger logger, string topic, int partition, long stored, long high, long low);
 }

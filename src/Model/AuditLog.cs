@@ -23,7 +23,12 @@ public sealed class AuditLog(NpgsqlDataSource source)
         while (await reader.ReadAsync(ct))
         {
             entries.Add(new AuditEntry(
-                reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetString(5)));
+                reader.GetInt64(0),
+                reader.GetFieldValue<DateTimeOffset>(1),
+                reader.GetString(2),
+                reader.GetString(3),
+                reader.GetString(4),
+                reader.GetString(5)));
         }
 
         return entries;

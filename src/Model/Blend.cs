@@ -27,7 +27,12 @@ public sealed class Blend
     public Blend(float[] linear, float[] hidden, float[] hiddenBias, float[] output)
     {
         if (hidden.Length != linear.Length * output.Length || hiddenBias.Length != output.Length)
-            throw new ArgumentException($"blend of {linear.Length} features and {output.Length} hidden units has {hidden.Length} hidden weights and {hiddenBias.Length} biases", nameof(hidden));
+        {
+            throw new ArgumentException(
+                $"blend of {linear.Length} features and {output.Length} hidden units "
+                + $"has {hidden.Length} hidden weights and {hiddenBias.Length} biases",
+                nameof(hidden));
+        }
         (_linear, _hidden, _hiddenBias, _out) = (linear, hidden, hiddenBias, output);
     }
 
@@ -38,7 +43,10 @@ public sealed class Blend
     /// <summary>The linear weights, in feature order: what a report shows.</summary>
     public ReadOnlySpan<float> Linear => _linear;
 
-    /// <summary>Fixed weights for a model whose blend has not been learned (too few events to learn from): near what a coordinate search found on two data sets.</summary>
+    /// <summary>
+    /// Fixed weights for a model whose blend has not been learned (too few events to
+    /// learn from): near what a coordinate search found on two data sets.
+    /// </summary>
     public static Blend Default(IReadOnlyList<string> channels)
     {
         var linear = new float[channels.Count + BlendFeatures.Count];
@@ -72,7 +80,8 @@ public sealed class Blend
         if (extra is not (BlendFeatures.FirstCount or BlendFeatures.Count))
         {
             throw new InvalidDataException(
-                $"model {artifact.Manifest.Name} v{artifact.Manifest.Version}: the blend reads {features} features, needed {artifact.Manifest.Config.Channels.Count + BlendFeatures.Count}");
+                $"model {artifact.Manifest.Name} v{artifact.Manifest.Version}: "
+                + $"the blend reads {features} features, needed {artifact.Manifest.Config.Channels.Count + BlendFeatures.Count}");
         }
 
         return new Blend(

@@ -1,11 +1,12 @@
 namespace StreamRec.Model;
 
 /// <summary>
-/// The features of one candidate that follow the channels' z-scores in a <see cref="Blend"/>'s row. Counts and times enter as log(1 + x), times in days. In order:
-/// the person and the item (own count, days since the last event on it, whether there is one), the person (history length, days since the newest event); then,
-/// since blends read them too: the person and the item again (events since the last one on it, their mean interval, how overdue it is by the person's own or
-/// else the item's usual interval, whether it is of the newest moment), the item (usual interval, share of returns, days since it was first touched, whether it
-/// never was, events in the fit part), the live counters (30 days, 1 day, how the day stands to the month), the person (different items, share of repeats).
+/// The features of one candidate that follow the channels' z-scores in a <see cref="Blend"/>'s row. Counts and times enter as log(1 + x),
+/// times in days. In order: the person and the item (own count, days since the last event on it, whether there is one), the person
+/// (history length, days since the newest event); then, since blends read them too: the person and the item again (events since the last
+/// one on it, their mean interval, how overdue it is by the person's own or else the item's usual interval, whether it is of the newest
+/// moment), the item (usual interval, share of returns, days since it was first touched, whether it never was, events in the fit part),
+/// the live counters (30 days, 1 day, how the day stands to the month), the person (different items, share of repeats).
 /// </summary>
 internal static class BlendFeatures
 {
@@ -14,7 +15,8 @@ internal static class BlendFeatures
 
     private const int OwnCount = 0, OwnDays = 1, OwnFlag = 2, HistoryLength = 3, NewestDays = 4;
     private const int OwnAge = 5, OwnInterval = 6, OwnDue = 7, OwnNewest = 8;
-    private const int Interval = 9, Repeats = 10, ItemDays = 11, Untouched = 12, FitCount = 13, Month = 14, Day = 15, Trend = 16, Distinct = 17, OwnRepeats = 18;
+    private const int Interval = 9, Repeats = 10, ItemDays = 11, Untouched = 12,
+        FitCount = 13, Month = 14, Day = 15, Trend = 16, Distinct = 17, OwnRepeats = 18;
     private const double DayMs = 86_400_000;
 
     /// <summary>Writes the rows of the workspace's candidates, whose channels are scored and standardised.</summary>

@@ -110,7 +110,8 @@ public sealed class ModelArtifact
         if (!fits)
         {
             throw new InvalidDataException(
-                $"model {Manifest.Name} v{Manifest.Version}: tensor '{name}' has shape [{string.Join(", ", tensor.Shape)}], needed [{string.Join(", ", shape.ToArray())}]");
+                $"model {Manifest.Name} v{Manifest.Version}: tensor '{name}' has shape [{string.Join(", ", tensor.Shape)}], "
+                + $"needed [{string.Join(", ", shape.ToArray())}]");
         }
 
         return tensor.Data;

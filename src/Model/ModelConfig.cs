@@ -39,8 +39,8 @@ public sealed record EncoderConfig
     public bool Copy { get; init; }
 
     /// <summary>
-    /// Relations of the item graph that reach the scores in one hop from the user's newest edges; see <see cref="NeighbourHead"/>. 0, the default: no such head;
-    /// 1: items near each other in people's sequences; 2: also items that came after. Full softmax only.
+    /// Relations of the item graph that reach the scores in one hop from the user's newest edges; see <see cref="NeighbourHead"/>.
+    /// 0, the default: no such head; 1: items near each other in people's sequences; 2: also items that came after. Full softmax only.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Hops { get; init; }
@@ -115,7 +115,10 @@ public sealed record ModelConfig
     /// </summary>
     public IReadOnlyList<string> Channels { get; init; } = [];
 
-    /// <summary>Encoders of the graph channel, the mean of whose z-scores is its opinion; null = one. Tensors of the second are under <c>m1.</c>, and so on.</summary>
+    /// <summary>
+    /// Encoders of the graph channel, the mean of whose z-scores is its opinion;
+    /// null = one. Tensors of the second are under <c>m1.</c>, and so on.
+    /// </summary>
     public int? Members { get; init; }
 
     /// <summary>Entries of the user attribute table in row order, as <see cref="Model.UserAttributes"/> writes them; null = none.</summary>
@@ -172,7 +175,10 @@ public static class ChannelNames
     public const string ItemKnn = "itemknn";
     public const string Ease = "ease";
 
-    /// <summary>The same weights as <see cref="ItemKnn"/> and <see cref="Ease"/> over a long memory of the person; see <see cref="ModelConfig.LongGamma"/>.</summary>
+    /// <summary>
+    /// The same weights as <see cref="ItemKnn"/> and <see cref="Ease"/> over a
+    /// long memory of the person; see <see cref="ModelConfig.LongGamma"/>.
+    /// </summary>
     public const string ItemKnnLong = "itemknn-long", EaseLong = "ease-long";
 
     /// <summary>What people did close to it: in the same sitting or basket, whatever the order.</summary>
@@ -230,7 +236,8 @@ public static class TensorNames
     public const string CopyTime = "user.copy.time", CopyGate = "user.copy.gate.weight", CopyBias = "user.copy.gate.bias";
 
     /// <summary>[hops, time_rows], [hops, max_history], [hops, value_rows], [hops, d] and [hops]; only with <see cref="EncoderConfig.Hops"/> above 0.</summary>
-    public const string HopTime = "user.hop.time", HopLag = "user.hop.lag", HopValue = "user.hop.value", HopGate = "user.hop.gate.weight", HopBias = "user.hop.gate.bias";
+    public const string HopTime = "user.hop.time", HopLag = "user.hop.lag", HopValue = "user.hop.value",
+        HopGate = "user.hop.gate.weight", HopBias = "user.hop.gate.bias";
 
     /// <summary>In front of the tensor names of the graph channel's member k; nothing for the first.</summary>
     public static string MemberPrefix(int member) => member == 0 ? "" : $"m{member}.";

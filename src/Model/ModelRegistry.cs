@@ -93,7 +93,9 @@ public sealed class ModelRegistry
         if (champion == version)
             return champion;
         await SwapAsync(connection, transaction, champion, version, promotion: true, ct);
-        await AuditLog.WriteAsync(connection, transaction, by, "model.promote", $"v{version}", ("from", champion?.ToString(CultureInfo.InvariantCulture)), ("was", status), ct);
+        await AuditLog.WriteAsync(
+            connection, transaction, by, "model.promote", $"v{version}",
+            ("from", champion?.ToString(CultureInfo.InvariantCulture)), ("was", status), ct);
         await transaction.CommitAsync(ct);
         return champion;
     }
@@ -115,12 +117,17 @@ public sealed class ModelRegistry
         var previous = await find.ExecuteScalarAsync(ct) as long?
             ?? throw new InvalidOperationException($"model '{name}' has no champion before v{champion} to roll back to");
         await SwapAsync(connection, transaction, champion, previous, promotion: false, ct);
-        await AuditLog.WriteAsync(connection, transaction, by, "model.rollback", $"v{previous}", ("from", champion.ToString(CultureInfo.InvariantCulture)), ("name", name), ct);
+        await AuditLog.WriteAsync(
+            connection, transaction, by, "model.rollback", $"v{previous}",
+            ("from", champion.ToString(CultureInfo.InvariantCulture)), ("name", name), ct);
         await transaction.CommitAsync(ct);
         return (champion, previous);
     }
 
-    /// <summary>Marks a candidate rejected or failed after the fact (for example: a scorer cannot load it). A champion is left alone: promote or roll back first.</summary>
+    /// <summary>
+    /// Marks a candidate rejected or failed after the fact (for example: a scorer
+    /// cannot load it). A champion is left alone: promote or roll back first.
+    /// </summary>
     /// <returns>False when the version is no candidate.</returns>
     public async Task<bool> MarkAsync(long version, string status, string by, string why, CancellationToken ct)
     {
@@ -176,7 +183,8 @@ public sealed class ModelRegistry
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private static async Task<(string Name, string Status)?> NameAndStatusAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, long version, CancellationToken ct)
+    private static async Task<(string Name, string Status)?> NameAndStatusAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, long version, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand("select name, status from models where version = $1", connection, transaction);
         command.Parameters.Add(new() { Value = version });

@@ -4,20 +4,21 @@ using StreamRec.Contracts;
 namespace StreamRec.Model;
 
 /// <summary>
-/// One hop over the item graph, from the user's newest edges straight to the scores. Item vectors must press who stands beside whom through their width; here the
-/// edges themselves are read, and what is learned is how long and how strongly each of the user's own edges speaks:
+/// One hop over the item graph, from the user's newest edges straight to the scores. Item vectors must press who stands beside whom through
+/// their width; here the edges themselves are read, and what is learned is how long and how strongly each of the user's own edges speaks:
 /// <code>
 /// s_q = exp(time_r[bucket(now − t_q)] + lag_r[events since q] + value_r[bucket(value_q)])        q: the events the encoder reads, positive ones only
 /// e_i = Σ_q s_q · A_r[h_q, i]                                                                     A_r: edges of relation r between items
 /// score_i += trust · Σ_r (gate_r · user + bias_r) · log(1 + e_i)
 /// </code>
-/// In training a user's own part in the edges is left out and trust is 1. Vectors learn the training pairs by heart and such edges cannot, so the gate learned beside
-/// them is too small for events that neither has seen: trust makes up for it. It is a setting chosen on held-out events, as the weights of a stack of models are.
+/// In training a user's own part in the edges is left out and trust is 1. Vectors learn the training pairs by
+/// heart and such edges cannot, so the gate learned beside them is too small for events that neither has seen:
+/// trust makes up for it. It is a setting chosen on held-out events, as the weights of a stack of models are.
 ///
-/// Message passing without a transformation on the way, as one step of SGC's and LightGCN's propagation (Wu et al., ICML 2019; He et al., SIGIR 2020), over a
-/// global item graph as GCE-GNN builds from all sessions (Wang et al., SIGIR 2020), aggregated by temporal attention. The copy head is the same with A = identity.
-/// Relations: <see cref="TensorNames.NearbyCount"/> and what follows it; with two also <see cref="TensorNames.AfterCount"/>. Immutable and thread-safe; no allocation per call.
-/// O(events read × neighbours + items).
+/// Message passing without a transformation on the way, as one step of SGC's and LightGCN's propagation (Wu et al., ICML 2019; He et al.,
+/// SIGIR 2020), over a global item graph as GCE-GNN builds from all sessions (Wang et al., SIGIR 2020), aggregated by temporal attention.
+/// The copy head is the same with A = identity. Relations: <see cref="TensorNames.NearbyCount"/> and what follows it; with two also
+/// <see cref="TensorNames.AfterCount"/>. Immutable and thread-safe; no allocation per call. O(events read × neighbours + items).
 /// </summary>
 public sealed class NeighbourHead
 {
@@ -69,8 +70,8 @@ public sealed class NeighbourHead
     }
 
     /// <summary>
-    /// Which share of the neighbours' evidence for an item, relations with a negative gate left out, comes from the events on one item of the history; 0 where there is
-    /// none. O(events read · log neighbours).
+    /// Which share of the neighbours' evidence for an item, relations with a negative gate left out, comes
+    /// from the events on one item of the history; 0 where there is none. O(events read · log neighbours).
     /// </summary>
     public float Share(ReadOnlySpan<UserEvent> history, long nowMs, EncoderWorkspace encoder, ReadOnlySpan<float> user, int item, int source)
     {
@@ -96,7 +97,9 @@ public sealed class NeighbourHead
         if (e.Type >= _weights.Count || _weights[e.Type] <= 0)
             return 0;
         return MathF.Exp(
-            _time[(relation * _timeRows) + Buckets.Time(nowMs - e.TimeMs)] + _lag[(relation * _lagRows) + lag] + _value[(relation * _valueRows) + Buckets.Value(e.Value)]);
+            _time[(relation * _timeRows) + Buckets.Time(nowMs - e.TimeMs)]
+            + _lag[(relation * _lagRows) + lag]
+            + _value[(relation * _valueRows) + Buckets.Value(e.Value)]);
     }
 
     private float Gate(int relation, ReadOnlySpan<float> user) =>
@@ -108,8 +111,11 @@ public sealed class NeighbourHead
         {
             0 => SparseRows.Read(artifact, TensorNames.NearbyCount, TensorNames.NearbyIndex, TensorNames.NearbyValue),
             1 => SparseRows.Read(artifact, TensorNames.AfterCount, TensorNames.AfterIndex, TensorNames.AfterValue),
-            _ => throw new InvalidDataException($"model {artifact.Manifest.Name} v{artifact.Manifest.Version} has {relation + 1} or more hops; this version knows 2 relations"),
+            _ => throw new InvalidDataException(
+                $"model {artifact.Manifest.Name} v{artifact.Manifest.Version} has {relation + 1} or more hops; this version knows 2 relations"),
         };
-        return rows ?? throw new InvalidDataException($"model {artifact.Manifest.Name} v{artifact.Manifest.Version} lacks the item graph's relation {relation}");
+        return rows
+            ?? throw new InvalidDataException(
+                $"model {artifact.Manifest.Name} v{artifact.Manifest.Version} lacks the item graph's relation {relation}");
     }
 }

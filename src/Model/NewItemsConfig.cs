@@ -3,8 +3,9 @@ using System.Text.Json.Serialization;
 namespace StreamRec.Model;
 
 /// <summary>
-/// Places of a list that are kept for new items. A blend learns from what people chose, and people hardly choose what they were never shown, so new items would
-/// stay new: the first <see cref="From"/> places are the blend's alone, and of those after them a share goes to items the model hardly knows. Where there are too
+/// Places of a list that are kept for new items. A blend learns from what people chose, and people hardly
+/// choose what they were never shown, so new items would stay new: the first <see cref="From"/> places are the
+/// blend's alone, and of those after them a share goes to items the model hardly knows. Where there are too
 /// few of them the blend's next items take the places. A shorter list is the beginning of a longer one.
 /// <para>New items are ranked among themselves by the sum of the z-scores of what needs no past of the item or only the newest: text, the day's and the month's
 /// live counts, and item vectors that read texts. On the validation parts a blend learned on the events of new items was no better (docs/model.md).</para>
@@ -21,15 +22,15 @@ public sealed record NewItemsConfig
     public int BelowEvents { get; init; } = 5;
 
     /// <summary>
-    /// The items are drawn without replacement from the softmax of score / temperature, so that near-equals take turns from person to person (Gumbel-top-k: Kool,
-    /// van Hoof and Welling, 2019). The draw depends on the person's newest events and the day only: the same question gets the same list. Larger spreads the
-    /// impressions over more items, 0 always takes the best. Default 1.
+    /// The items are drawn without replacement from the softmax of score / temperature, so that near-equals take turns from person to
+    /// person (Gumbel-top-k: Kool, van Hoof and Welling, 2019). The draw depends on the person's newest events and the day only: the
+    /// same question gets the same list. Larger spreads the impressions over more items, 0 always takes the best. Default 1.
     /// </summary>
     public float Temperature { get; init; } = 1;
 
     /// <summary>
-    /// Channels whose z-scores rank new items among themselves; those the model lacks are passed over. Default, null: text, trending and popularity, and the trainer adds gnn
-    /// where its item vectors read texts; without texts a new item's vector says nothing.
+    /// Channels whose z-scores rank new items among themselves; those the model lacks are passed over. Default, null: text, trending
+    /// and popularity, and the trainer adds gnn where its item vectors read texts; without texts a new item's vector says nothing.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Channels { get; init; }

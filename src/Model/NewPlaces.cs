@@ -86,7 +86,8 @@ internal sealed class NewPlaces
         }
 
         var bits = Mix(seed + (uint)item) >> 40;
-        // Gumbel noise is −log(−log u) ≤ −log(1 − u) for the uniform u below: cheap to bound, dear to compute, and most items stay below the threshold.
+        // Gumbel noise is −log(−log u) ≤ −log(1 − u) for the uniform u below: cheap to
+        // bound, dear to compute, and most items stay below the threshold.
         var bound = MathF.Log(2) * (1 + BitOperations.LeadingZeroCount((1UL << 24) - 1 - bits) - 40);
         if (score + (Config.Temperature * bound) < top.Threshold)
             return;

@@ -61,7 +61,10 @@ public sealed class RankWorkspace
     /// <param name="rank">0-based.</param>
     public ReadOnlySpan<float> Shares(int rank) => _shares.AsSpan(rank * _channels, _channels);
 
-    /// <summary>Items of the user's history behind line <paramref name="rank"/> (0-based), strongest first, at most <see cref="MaxEvidence"/>; may be empty.</summary>
+    /// <summary>
+    /// Items of the user's history behind line <paramref name="rank"/> (0-based),
+    /// strongest first, at most <see cref="MaxEvidence"/>; may be empty.
+    /// </summary>
     public ReadOnlySpan<int> Evidence(int rank) => _evidence.AsSpan(rank * MaxEvidence, _evidenceCount[rank]);
 
     /// <summary>Position of an item in <see cref="Own"/>, −1 if it is not there. O(1).</summary>
@@ -166,7 +169,15 @@ public sealed class RankWorkspace
                 if (at < 0)
                     Append(new OwnItem(e.Item, age, weight, weight * decay, e.TimeMs, e.TimeMs, 1));
                 else if (_own[at].LastMs == long.MinValue)
-                    _own[at] = _own[at] with { Age = age, Weight = weight, Count = _own[at].Count + (weight * decay), LastMs = e.TimeMs, FirstMs = e.TimeMs, Events = 1 };
+                    _own[at] = _own[at] with
+                    {
+                        Age = age,
+                        Weight = weight,
+                        Count = _own[at].Count + (weight * decay),
+                        LastMs = e.TimeMs,
+                        FirstMs = e.TimeMs,
+                        Events = 1,
+                    };
                 else
                 {
                     _own[at] = _own[at] with

@@ -83,8 +83,9 @@ public sealed class RankingModel
     public RankingModel With(Blend blend) => new(Manifest, _items, _count, _channels, blend, _facts);
 
     /// <summary>
-    /// The best <paramref name="k"/> items, best first (score descending, ties: fit count descending, then index ascending), and new items in the places
-    /// that are kept for them; fewer only when the filters leave fewer. The span, the shares and the evidence live in <paramref name="workspace"/> until its next call.
+    /// The best <paramref name="k"/> items, best first (score descending, ties: fit count descending, then index
+    /// ascending), and new items in the places that are kept for them; fewer only when the filters leave fewer.
+    /// The span, the shares and the evidence live in <paramref name="workspace"/> until its next call.
     /// </summary>
     public ReadOnlySpan<RankedItem> Rank(in RankContext context, int k, RankWorkspace workspace)
     {

@@ -204,7 +204,9 @@ public sealed class SafeTensors : IDisposable
 
                 CheckOverlaps(path, header.Tensors);
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
+            catch (Exception e)
+                when (e is JsonException or InvalidOperationException or KeyNotFoundException
+                    or FormatException or ArgumentException or OverflowException)
             {
                 throw new InvalidDataException($"{path}: the safetensors header is not valid: {e.Message}", e);
             }
@@ -223,7 +225,11 @@ public sealed class SafeTensors : IDisposable
                 throw new InvalidDataException($"{path}: tensor '{name}' lies at {info.Begin}..{info.End} of {dataLength} data bytes (truncated file?)");
             var width = Width(info.DType);
             if (width > 0 && info.Count * width != info.End - info.Begin)
-                throw new InvalidDataException($"{path}: tensor '{name}' of shape [{string.Join(", ", info.Shape)}] {info.DType} needs {info.Count * width} bytes, the file gives {info.End - info.Begin}");
+            {
+                throw new InvalidDataException(
+                    $"{path}: tensor '{name}' of shape [{string.Join(", ", info.Shape)}] {info.DType} "
+                    + $"needs {info.Count * width} bytes, the file gives {info.End - info.Begin}");
+            }
             return info;
         }
 

@@ -47,7 +47,10 @@ internal ref struct TopK
         }
     }
 
-    /// <summary>Offers scores[i] as item i for every i with scores[i] &gt; floor whose bit in <paramref name="blocked"/> is 0; whole vectors below the threshold are skipped.</summary>
+    /// <summary>
+    /// Offers scores[i] as item i for every i with scores[i] &gt; floor whose bit in
+    /// <paramref name="blocked"/> is 0; whole vectors below the threshold are skipped.
+    /// </summary>
     public void OfferAll(ReadOnlySpan<float> scores, ReadOnlySpan<ulong> blocked, float floor)
     {
         var width = Vector<float>.Count;

@@ -10,7 +10,8 @@ namespace StreamRec.Model;
 public sealed class TrainRuns(NpgsqlDataSource source)
 {
     private const string Columns =
-        "run_id, status, reason, requested_by, fine_tune, requested_at, started_at, heartbeat_at, ended_at, claimed_by, stage, fraction, metrics, version, error";
+        "run_id, status, reason, requested_by, fine_tune, requested_at, started_at, heartbeat_at, ended_at, "
+        + "claimed_by, stage, fraction, metrics, version, error";
 
     /// <summary>Writes the request; the same run id again is a no-op (a message may come twice). False: it was there.</summary>
     public async Task<bool> RequestAsync(Guid runId, string reason, bool fineTune, string requestedBy, CancellationToken ct)

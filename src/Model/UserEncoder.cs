@@ -169,7 +169,10 @@ public sealed class UserEncoder
     }
 }
 
-/// <summary>Scratch of <see cref="UserEncoder.Encode"/>; grows to the largest configuration seen and is then reused without allocation. One thread at a time.</summary>
+/// <summary>
+/// Scratch of <see cref="UserEncoder.Encode"/>; grows to the largest configuration
+/// seen and is then reused without allocation. One thread at a time.
+/// </summary>
 public sealed class EncoderWorkspace
 {
     internal UserSequence.Row[] Rows { get; private set; } = [];

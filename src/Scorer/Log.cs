@@ -20,7 +20,8 @@ internal static partial class Log
     [LoggerMessage(2004, LogLevel.Warning, "partitions lost: {Count}; another instance scores their uncommitted events again")]
     public static partial void PartitionsLost(this ILogger logger, int count);
 
-    [LoggerMessage(2005, LogLevel.Error, "{Topic} [{Partition}]: {Lost} events were deleted by the broker's retention before they could be read (needed from {Needed}, oldest is {Oldest})")]
+    [LoggerMessage(2005, LogLevel.Error,
+        "{Topic} [{Partition}]: {Lost} events were deleted by the broker's retention before they could be read (needed from {Needed}, oldest is {Oldest})")]
     public static partial void EventsLost(this ILogger logger, string topic, int partition, long lost, long needed, long oldest);
 
     [LoggerMessage(2006, LogLevel.Information, "model version {Version} serves now ({Items} items; loaded in {LoadMs:F0} ms, was {Previous})")]

@@ -6,7 +6,10 @@ namespace StreamRec.Scorer;
 /// <summary>Whether items a user already has may be recommended again.</summary>
 public enum SeenPolicy
 {
-    /// <summary>A shop of consumables repeats, a film catalogue does not: decided from the share of repeats in the stream, see <see cref="ScorerOptions.RepeatShare"/>.</summary>
+    /// <summary>
+    /// A shop of consumables repeats, a film catalogue does not: decided from the
+    /// share of repeats in the stream, see <see cref="ScorerOptions.RepeatShare"/>.
+    /// </summary>
     Auto,
 
     /// <summary>Never.</summary>
@@ -38,13 +41,19 @@ public sealed record ScorerOptions
     /// <summary>Length of the lists that interactions cause, 1..500. Default 20; below 20 the HR@20 and MRR@20 of the lists mean less.</summary>
     public int ListLength { get; init; } = 20;
 
-    /// <summary>How long after a user's first new event the list comes, 0..10 s. Default 200 ms. Longer saves lists of users who act fast, shorter is fresher.</summary>
+    /// <summary>
+    /// How long after a user's first new event the list comes, 0..10 s. Default
+    /// 200 ms. Longer saves lists of users who act fast, shorter is fresher.
+    /// </summary>
     public TimeSpan Debounce { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>How often consumed offsets are committed (acknowledged lists only). Default 1 s: what a crash makes the next instance score again.</summary>
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long the group waits for a silent instance before its partitions move, 6 s..5 min. Default 10 s. Shorter fails over sooner, but also after a short stall.</summary>
+    /// <summary>
+    /// How long the group waits for a silent instance before its partitions move, 6 s..5 min.
+    /// Default 10 s. Shorter fails over sooner, but also after a short stall.
+    /// </summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the registry is asked for its champion. Default 1 s.</summary>
@@ -59,7 +68,10 @@ public sealed record ScorerOptions
     /// <summary>Events per point of the accuracy history. Default 1,000; doubles by itself when the history is full.</summary>
     public int PrequentialWindow { get; init; } = 1_000;
 
-    /// <summary>Event ids remembered per partition to drop a producer's second delivery. Default 200,000 (5.6 MB); a duplicate further apart is counted twice here, though not in Postgres.</summary>
+    /// <summary>
+    /// Event ids remembered per partition to drop a producer's second delivery. Default 200,000
+    /// (5.6 MB); a duplicate further apart is counted twice here, though not in Postgres.
+    /// </summary>
     public int RecentIdsPerPartition { get; init; } = 200_000;
 
     /// <summary>Lists produced but not acknowledged, at most. Default 10,000; at the bound the scorer waits for the broker.</summary>

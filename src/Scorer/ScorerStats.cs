@@ -19,7 +19,8 @@ public sealed class ScorerStats
     private readonly PrequentialEvaluator _prequential;
     private readonly long[] _deadLetters = new long[Enum.GetValues<DeadLetterReason>().Length];
     private IReadOnlyList<SampleUser> _samples = [];
-    private long _applied, _scored, _undecodable, _duplicates, _erasedEvents, _lost, _interactionLists, _requestLists, _repeatedRequests, _redisFailures, _swaps;
+    private long _applied, _scored, _undecodable, _duplicates, _erasedEvents, _lost,
+        _interactionLists, _requestLists, _repeatedRequests, _redisFailures, _swaps;
     private long _modelVersion, _lag, _pending;
     private int _repeats;
 
@@ -66,7 +67,10 @@ public sealed class ScorerStats
     /// <summary>Messages of the assigned partitions not read yet, as of the last second.</summary>
     public long Lag => Volatile.Read(ref _lag);
 
-    /// <summary>Lists owed: users within their debounce window plus lists the broker has not acknowledged. With <see cref="Lag"/> at 0, 0 means all is done.</summary>
+    /// <summary>
+    /// Lists owed: users within their debounce window plus lists the broker has
+    /// not acknowledged. With <see cref="Lag"/> at 0, 0 means all is done.
+    /// </summary>
     public long PendingLists => Volatile.Read(ref _pending);
 
     /// <summary>Whether lists may hold items the user already has; see <see cref="ScorerOptions.Seen"/>.</summary>

@@ -34,7 +34,8 @@ public sealed class ScorerWorker : IDisposable
     /// <param name="time">For tests; the system's clock by default.</param>
     /// <exception cref="ArgumentException">A setting cannot work; the message names it.</exception>
     public ScorerWorker(
-        ScorerOptions options, PostgresGraph graph, RedisGraph redis, ModelRegistry registry, EventTypes types, ILoggerFactory loggers, TimeProvider? time = null)
+        ScorerOptions options, PostgresGraph graph, RedisGraph redis, ModelRegistry registry,
+        EventTypes types, ILoggerFactory loggers, TimeProvider? time = null)
     {
         options.Validate();
         (_options, _graph, _redis, _types) = (options, graph, redis, types);

@@ -76,7 +76,9 @@ internal sealed class EncoderFit : IDisposable
         for (var m = 0; m < Members; m++)
         {
             var prefix = TensorNames.MemberPrefix(m);
-            var own = tensors.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key[prefix.Length..], t => t.Value, StringComparer.Ordinal);
+            var own = tensors
+                .Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal))
+                .ToDictionary(t => t.Key[prefix.Length..], t => t.Value, StringComparer.Ordinal);
             fresh.AddRange(_models[m].WarmStart(own, itemOf).Select(name => prefix + name));
         }
 
@@ -93,7 +95,9 @@ internal sealed class EncoderFit : IDisposable
         for (var m = 0; m < Members; m++)
         {
             var seed = SeedOf(m);
-            var sampler = new SequenceSampler(_data.Log, End, Config.MaxHistory, tokens, _data.Types, seed, _options.Targets ?? TargetMode.Next, Config.Copy, _edges);
+            var sampler = new SequenceSampler(
+                _data.Log, End, Config.MaxHistory, tokens, _data.Types, seed,
+                _options.Targets ?? TargetMode.Next, Config.Copy, _edges);
             long[] classes = [.. sampler.ItemCounts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
             var own = loop with
             {

@@ -22,7 +22,9 @@ public sealed class GraphRecommender : IDisposable
     private readonly Linear? _copyGate;
     private readonly Parameter? _copyTime;
 
-    public GraphRecommender(EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout, bool gaps = false, Precision precision = Precision.Full)
+    public GraphRecommender(
+        EncoderConfig encoder, ItemModelOptions items, ItemInputs inputs, double dropout, bool gaps = false,
+        Precision precision = Precision.Full)
     {
         Inputs = inputs;
         Products = Products.In(precision);
@@ -45,7 +47,14 @@ public sealed class GraphRecommender : IDisposable
             .. Items.named_parameters().Select(p => (ItemPrefix + p.name, p.parameter)),
             .. Users.named_parameters().Select(p => (UserName(p.name), p.parameter)),
             (TensorNames.ItemBias, _bias),
-            .. _copyTime is null ? [] : new[] { (TensorNames.CopyTime, _copyTime), (TensorNames.CopyGate, _copyGate!.weight!), (TensorNames.CopyBias, _copyGate.bias!) },
+            .. _copyTime is null
+                ? []
+                : new[]
+                {
+                    (TensorNames.CopyTime, _copyTime),
+                    (TensorNames.CopyGate, _copyGate!.weight!),
+                    (TensorNames.CopyBias, _copyGate.bias!),
+                },
             .. Hop?.Named ?? [],
         ];
     }
@@ -182,7 +191,8 @@ public sealed class GraphRecommender : IDisposable
         }
 
         var strength = _copyTime.exp()[torch.tensor(bucket).to(Device)];
-        var evidence = torch.zeros(new[] { users.shape[0] * columns }, dtype: ScalarType.Float32, device: Device).index_add(0, torch.tensor(place).to(Device), strength, 1);
+        var evidence = torch.zeros(new[] { users.shape[0] * columns }, dtype: ScalarType.Float32, device: Device)
+            .index_add(0, torch.tensor(place).to(Device), strength, 1);
         return _copyGate!.forward(users) * (evidence.view(users.shape[0], columns) + 1).log();
     }
 

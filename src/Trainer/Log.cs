@@ -7,12 +7,18 @@ namespace StreamRec.Trainer;
 internal static partial class Log
 {
     [LoggerMessage(3000, LogLevel.Information,
-        "Training starts on {Events} events of {Users} users and {Items} items: train up to event {TrainEnd}, validation up to {ValidEnd}; fine-tune {FineTune}, seen items {Seen}, device {Device}")]
-    public static partial void RunStarts(ILogger logger, int events, int users, int items, int trainEnd, int validEnd, bool fineTune, SeenRule seen, string device);
+        "Training starts on {Events} events of {Users} users and {Items} items: train up to event {TrainEnd}, validation up to {ValidEnd}; "
+        + "fine-tune {FineTune}, seen items {Seen}, device {Device}")]
+    public static partial void RunStarts(
+        ILogger logger, int events, int users, int items, int trainEnd, int validEnd, bool fineTune,
+        SeenRule seen, string device);
 
     [LoggerMessage(3001, LogLevel.Information,
-        "{Stage}: {Epochs} epochs, {Steps} steps, {Targets} targets in {Seconds:f1} s; loss {Loss:f4}, best validation NDCG@10 {Validation:f4}, stopped by {StoppedBy}")]
-    public static partial void Descended(ILogger logger, string stage, int epochs, int steps, long targets, double seconds, double loss, double validation, string stoppedBy);
+        "{Stage}: {Epochs} epochs, {Steps} steps, {Targets} targets in {Seconds:f1} s; loss {Loss:f4}, best validation NDCG@10 {Validation:f4}, "
+        + "stopped by {StoppedBy}")]
+    public static partial void Descended(
+        ILogger logger, string stage, int epochs, int steps, long targets, double seconds, double loss, double validation,
+        string stoppedBy);
 
     [LoggerMessage(3002, LogLevel.Warning, "Fine-tuning starts these tensors afresh, because the champion has none of their shape: {Tensors}")]
     public static partial void NotWarm(ILogger logger, string tensors);

@@ -28,7 +28,9 @@ internal sealed class ModelAssembly
         && encoder with { AttributeRows = 0, HopTrust = null } == own with { AttributeRows = 0, HopTrust = null } && other.Members == Config.Members;
 
     /// <summary>A model whose channels know the events before <paramref name="end"/>.</summary>
-    /// <param name="encoders">Tensors of the graph channel, which have learned the same events; the dictionary is filled with the other channels' tensors.</param>
+    /// <param name="encoders">
+    /// Tensors of the graph channel, which have learned the same events; the dictionary is filled with the other channels' tensors.
+    /// </param>
     /// <param name="end">First event the model does not know.</param>
     /// <param name="version">For the manifest.</param>
     /// <param name="parent">Version it started from.</param>
@@ -36,7 +38,8 @@ internal sealed class ModelAssembly
     /// <param name="metrics">For the manifest.</param>
     /// <param name="cancel">Checked between rows of the fits.</param>
     public ModelArtifact ToArtifact(
-        Dictionary<string, (long[] Shape, float[] Data)> encoders, int end, long version, long? parent, Blend? blend, IReadOnlyDictionary<string, double> metrics,
+        Dictionary<string, (long[] Shape, float[] Data)> encoders, int end, long version,
+        long? parent, Blend? blend, IReadOnlyDictionary<string, double> metrics,
         CancellationToken cancel)
     {
         var tensors = encoders;

@@ -15,10 +15,12 @@ public delegate void TrainProgress(string stage, double fraction, IReadOnlyDicti
 /// <summary>
 /// One training run without servers: events in, judged artifact out.
 /// <list type="number">
-/// <item>fit: graph layers and user encoder on the train part, early stopping on the validation part (fine-tuning: from the champion, new edges and replay);</item>
+/// <item>fit: graph layers and user encoder on the train part, early stopping on the
+/// validation part (fine-tuning: from the champion, new edges and replay);</item>
 /// <item>blend: the channels fitted on the train part, their mix learned on the validation part;</item>
 /// <item>advance: everything up to the holdout is learned; judged on the holdout beside its channels, popularity and the champion, on identical events;</item>
-/// <item>gate; if accepted, the holdout is learned too (<see cref="TrainerOptions.FinalFit"/>). The metrics are those of the weights before this last step.</item>
+/// <item>gate; if accepted, the holdout is learned too (<see cref="TrainerOptions.FinalFit"/>).
+/// The metrics are those of the weights before this last step.</item>
 /// </list>
 /// One run at a time per process: libtorch's random generator is shared. Synchronous and CPU-bound.
 /// </summary>

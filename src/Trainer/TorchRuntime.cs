@@ -36,7 +36,10 @@ public static class TorchRuntime
             return torch.CPU;
         if (torch.cuda.is_available())
             return torch.CUDA;
-        return setting == "auto" ? torch.CPU : throw new InvalidOperationException("Trainer.Device is 'cuda', but libtorch sees no CUDA device; use auto or cpu");
+        return setting == "auto"
+            ? torch.CPU
+            : throw new InvalidOperationException(
+                "Trainer.Device is 'cuda', but libtorch sees no CUDA device; use auto or cpu");
     }
 
     // Environment.SetEnvironmentVariable does not reach native code on Unix.

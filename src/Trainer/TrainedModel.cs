@@ -15,7 +15,10 @@ public sealed record TrainedModel(ModelArtifact Artifact, bool Accepted, string 
 /// <param name="Version">The registered version.</param>
 /// <param name="Promoted">It is champion now.</param>
 /// <param name="Why">What the gate compared, in words.</param>
-/// <param name="Metrics">As in the manifest: the lists' own (<c>ndcg_10</c>, <c>hr_10</c> …) and each channel's, the baseline's and the champion's under their prefix.</param>
+/// <param name="Metrics">
+/// As in the manifest: the lists' own (<c>ndcg_10</c>, <c>hr_10</c> …) and
+/// each channel's, the baseline's and the champion's under their prefix.
+/// </param>
 public sealed record TrainOutcome(long Version, bool Promoted, string Why, IReadOnlyDictionary<string, double> Metrics)
 {
     /// <summary>As stored in the registry.</summary>

@@ -67,8 +67,8 @@ public sealed record TrainerOptions
     public string Device { get; init; } = "auto";
 
     /// <summary>
-    /// Precision of the matrix products in training: <c>full</c> (float32) or <c>bfloat16</c>, with the weights in float32 either way. Default full: bfloat16 pays on a GPU
-    /// with units for it and costs time on most CPUs.
+    /// Precision of the matrix products in training: <c>full</c> (float32) or <c>bfloat16</c>, with the weights in
+    /// float32 either way. Default full: bfloat16 pays on a GPU with units for it and costs time on most CPUs.
     /// </summary>
     public Precision Precision { get; init; }
 
@@ -81,23 +81,27 @@ public sealed record TrainerOptions
     /// </summary>
     public TargetMode? Targets { get; init; }
 
-    /// <summary>Where repeats are recommended and the catalogue has a full softmax, the person's own edges reach the score (<see cref="CopyHead"/>). Default true.</summary>
+    /// <summary>
+    /// Where repeats are recommended and the catalogue has a full softmax, the
+    /// person's own edges reach the score (<see cref="CopyHead"/>). Default true.
+    /// </summary>
     public bool CopyRepeats { get; init; } = true;
 
     /// <summary>
-    /// Relations of the item graph that reach the scores in one hop (<see cref="NeighbourHead"/>), 0 to 2. Default: 1 where seen items are left out, 0 where repeats are
-    /// recommended (there it has not been measured to help) and for catalogues above <see cref="HopItems"/>.
+    /// Relations of the item graph that reach the scores in one hop (<see cref="NeighbourHead"/>), 0 to 2. Default: 1 where seen items are
+    /// left out, 0 where repeats are recommended (there it has not been measured to help) and for catalogues above <see cref="HopItems"/>.
     /// </summary>
     public int? Hops { get; init; }
 
     /// <summary>
-    /// Largest catalogue with such hops: training keeps items² floats per relation, and (positions of a batch) × items more. Default 8,000, which is 256 MB each.
+    /// Largest catalogue with such hops: training keeps items² floats per relation, and
+    /// (positions of a batch) × items more. Default 8,000, which is 256 MB each.
     /// </summary>
     public int HopItems { get; init; } = 8_000;
 
     /// <summary>
-    /// Factor on what the hops add when scores are served (<see cref="NeighbourHead"/>). Default 2, the middle of what was level on held-out events of MovieLens
-    /// (1.4 to 2.3).
+    /// Factor on what the hops add when scores are served (<see cref="NeighbourHead"/>).
+    /// Default 2, the middle of what was level on held-out events of MovieLens (1.4 to 2.3).
     /// </summary>
     public float HopTrust { get; init; } = 2;
 
@@ -122,7 +126,10 @@ public sealed record TrainerOptions
     /// <summary>Write TensorBoard event files next to the models. Default false.</summary>
     public bool TensorBoard { get; init; }
 
-    /// <summary>Shape of the user encoder. Default: the model's, with a feed-forward part as wide as the vectors; a wider one cost time and gave nothing.</summary>
+    /// <summary>
+    /// Shape of the user encoder. Default: the model's, with a feed-forward
+    /// part as wide as the vectors; a wider one cost time and gave nothing.
+    /// </summary>
     public EncoderConfig Encoder { get; init; } = new() { Ffn = 64 };
 
     /// <summary>Shape of the item side.</summary>
@@ -150,8 +157,8 @@ public sealed record TrainerOptions
     public EaseConfig Ease { get; init; } = new();
 
     /// <summary>
-    /// History weight per event of age in the text channel: gamma^age. Default: 0.99 where repeats are recommended, a shop's baskets being long and its people's
-    /// taste steady, else 0.9.
+    /// History weight per event of age in the text channel: gamma^age. Default: 0.99 where repeats
+    /// are recommended, a shop's baskets being long and its people's taste steady, else 0.9.
     /// </summary>
     public float? TextGamma { get; init; }
 
@@ -185,7 +192,12 @@ public sealed record TrainerOptions
         var most = Math.Min(HopItems, Loop.FullSoftmaxItems);
         var asked = Hops ?? (Encoder.Hops > 0 ? Encoder.Hops : null);
         if (asked > 0 && items > most)
-            throw new ArgumentException($"Trainer.Hops is {asked} and there are {items} items; hops over the item graph are learned for catalogues of up to {most} (Trainer.HopItems {HopItems}, Trainer.Loop.FullSoftmaxItems {Loop.FullSoftmaxItems})");
+        {
+            throw new ArgumentException(
+                $"Trainer.Hops is {asked} and there are {items} items; "
+                + $"hops over the item graph are learned for catalogues of up to {most} "
+                + $"(Trainer.HopItems {HopItems}, Trainer.Loop.FullSoftmaxItems {Loop.FullSoftmaxItems})");
+        }
         return asked ?? (repeats || items > most ? 0 : 1);
     }
 

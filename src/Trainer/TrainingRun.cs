@@ -30,7 +30,8 @@ internal sealed class TrainingRun : IDisposable
     private Blend? _blend;
 
     public TrainingRun(
-        TrainerOptions options, TrainingData data, Champion? champion, bool fineTune, long version, TrainProgress? progress, ILogger logger, CancellationToken cancel)
+        TrainerOptions options, TrainingData data, Champion? champion, bool fineTune, long version, TrainProgress? progress,
+        ILogger logger, CancellationToken cancel)
     {
         _seen = data.RepeatShare() >= options.RepeatShare ? SeenRule.Repeat : SeenRule.Exclude;
         options = options.For(_seen == SeenRule.Repeat, data.Log.Items);
@@ -78,7 +79,11 @@ internal sealed class TrainingRun : IDisposable
         var model = RankingModel.From(ToArtifact(new Dictionary<string, double>()));
         var learner = new BlendTrainer(_options.Blend with { Seed = _options.Seed });
         var events = _prequential.Spread(Split.TrainEnd, Split.ValidEnd, _options.BlendEvents);
-        _prequential.Visit(model, events, 1, (int _, in RankContext context, int target, RankWorkspace workspace) => learner.Add(model, context, target, workspace), _cancel);
+        _prequential.Visit(
+            model, events, 1,
+            (int _, in RankContext context, int target, RankWorkspace workspace) =>
+                learner.Add(model, context, target, workspace),
+            _cancel);
         Report("blend", 0.58);
         if (learner.Count > 0)
             _blend = learner.Fit(null, _cancel);

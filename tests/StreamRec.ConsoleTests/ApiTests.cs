@@ -26,7 +26,10 @@ public sealed class ApiTests(Servers servers)
     [Fact]
     public async Task A_rollback_puts_the_previous_champion_back_and_a_second_one_is_refused()
     {
-        await using var console = await ConsoleFixture.StartAsync(servers, nameof(A_rollback_puts_the_previous_champion_back_and_a_second_one_is_refused), Cancel);
+        await using var console = await ConsoleFixture.StartAsync(
+            servers,
+            nameof(A_rollback_puts_the_previous_champion_back_and_a_second_one_is_refused),
+            Cancel);
         var first = await console.Client.PostAsync("/v1/models/rollback", null, Cancel);
         Assert.Equal(HttpStatusCode.OK, first.StatusCode);
         Assert.Equal(1, await console.Registry.ChampionVersionAsync("streamrec", Cancel));

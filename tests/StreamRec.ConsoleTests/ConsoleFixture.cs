@@ -80,7 +80,10 @@ internal sealed class ConsoleFixture : IAsyncDisposable
         await graph.ApplyAsync(batch, ct);
         await graph.ClaimAsync("items", 0, 0, ct);
         await graph.ItemsAsync(new("items", 0, 0, 1, [new("teapot", new ItemRecord { ItemId = "teapot", Title = "Brown Betty" })]), ct);
-        var list = """{"trigger":"interactions","user_id":"anna","items":[{"item_id":"cup","rank":1,"score":1.5,"channel":"gnn","reason":"because of teapot","evidence":["teapot"]}],"model_version":2,"variant":"champion","generated_at":"2026-11-22T00:00:00Z"}""";
+        var list =
+            """{"trigger":"interactions","user_id":"anna","items":["""
+            + """{"item_id":"cup","rank":1,"score":1.5,"channel":"gnn","reason":"because of teapot","evidence":["teapot"]}"""
+            + """],"model_version":2,"variant":"champion","generated_at":"2026-11-22T00:00:00Z"}""";
         await view.SetLatestAsync("anna", System.Text.Encoding.UTF8.GetBytes(list));
         for (var i = 0; i < 2; i++)
         {

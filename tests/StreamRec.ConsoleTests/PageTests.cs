@@ -13,7 +13,10 @@ public sealed class PageTests(Servers servers)
     [Fact]
     public async Task The_page_shows_the_graph_the_models_and_a_users_list_with_its_reason()
     {
-        await using var console = await ConsoleFixture.StartAsync(servers, nameof(The_page_shows_the_graph_the_models_and_a_users_list_with_its_reason), Cancel);
+        await using var console = await ConsoleFixture.StartAsync(
+            servers,
+            nameof(The_page_shows_the_graph_the_models_and_a_users_list_with_its_reason),
+            Cancel);
         using var playwright = await PlaywrightOrSkipAsync();
         await using var browser = await LaunchAsync(playwright);
         var page = await browser.NewPageAsync();
@@ -58,11 +61,16 @@ public sealed class PageTests(Servers servers)
         Env = OwnHome(),
     });
 
-    /// <summary>This process's variables with a home below the test program: a browser writes settings and caches there, and a test leaves no file elsewhere.</summary>
+    /// <summary>
+    /// This process's variables with a home below the test program: a browser
+    /// writes settings and caches there, and a test leaves no file elsewhere.
+    /// </summary>
     private static Dictionary<string, string> OwnHome()
     {
         var home = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "browser-home")).FullName;
-        var variables = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().ToDictionary(v => (string)v.Key, v => (string)v.Value!);
+        var variables = Environment.GetEnvironmentVariables()
+            .Cast<System.Collections.DictionaryEntry>()
+            .ToDictionary(v => (string)v.Key, v => (string)v.Value!);
         foreach (var name in (string[])["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"])
             variables[name] = home;
         return variables;

@@ -12,7 +12,12 @@ public sealed class FaultServers() : Servers(new LocalServersOptions
     Root = LocalPaths.NewRunFolder("faults"),
     UseExternal = false,
     // A dead consumer's partitions move within seconds, closed segments are compacted at once, and a 10 MB message gets as far as ingest.
-    KafkaSettings = new Dictionary<string, string> { ["group.min.session.timeout.ms"] = "3000", ["log.cleaner.backoff.ms"] = "200", ["message.max.bytes"] = "20000000" },
+    KafkaSettings = new Dictionary<string, string>
+    {
+        ["group.min.session.timeout.ms"] = "3000",
+        ["log.cleaner.backoff.ms"] = "200",
+        ["message.max.bytes"] = "20000000",
+    },
 })
 {
     public override TimeSpan SessionTimeout => TimeSpan.FromSeconds(3);

@@ -230,7 +230,12 @@ public sealed class LocalServersTests
         using (IProducer<string, string> producer = new ProducerBuilder<string, string>(own).SetLogHandler((_, _) => { }).Build())
         {
             foreach (string value in values)
-                await producer.ProduceAsync(new TopicPartition(topic, 0), new Message<string, string> { Key = value, Value = value }, TestContext.Current.CancellationToken);
+            {
+                await producer.ProduceAsync(
+                    new TopicPartition(topic, 0),
+                    new Message<string, string> { Key = value, Value = value },
+                    TestContext.Current.CancellationToken);
+            }
         }
 
         using IConsumer<Ignore, string> consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig

@@ -19,7 +19,10 @@ internal static class Verb
         foreach (var argument in command)
             info.ArgumentList.Add(argument);
         foreach (var setting in settings)
-            info.Environment["STREAMREC__" + setting[..setting.IndexOf('=', StringComparison.Ordinal)]] = setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
+        {
+            info.Environment["STREAMREC__" + setting[..setting.IndexOf('=', StringComparison.Ordinal)]] =
+                setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..];
+        }
         return LaunchThread.StartAsync(info);
     }
 

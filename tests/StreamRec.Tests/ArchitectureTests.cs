@@ -69,6 +69,15 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
+    public void No_source_line_is_longer_than_160_characters()
+    {
+        var found = RepositoryFiles.Sources("src", "tests").SelectMany(f => File.ReadLines(f).Index()
+            .Where(l => l.Item.Length > 160)
+            .Select(l => $"{Path.GetRelativePath(RepositoryFiles.Root, f)}:{l.Index + 1}: {l.Item.Length} characters"));
+        Assert.Empty(found);
+    }
+
+    [Fact]
     public void No_method_is_longer_than_70_lines()
     {
         var found = RepositoryFiles.Sources("src", "infra").SelectMany(f => MethodSpans(f).Where(m => m.Lines > 70)
@@ -121,7 +130,9 @@ public sealed partial class ArchitectureTests
 
     private static string Short(string name) => name == "StreamRec" ? name : name["StreamRec.".Length..];
 
-    [GeneratedRegex(@"^\s+(?!.*\b(class|record|struct|interface|new|return|yield|if|while|for|foreach|using|lock|catch|switch|fixed)\b)[\w<>\[\],.?() ]+ \w+(<.*>)?\(.*\)\s*(where .*)?$")]
+    [GeneratedRegex(
+        @"^\s+(?!.*\b(class|record|struct|interface|new|return|yield|if|while|for|foreach|using|lock|catch|switch|fixed)\b)"
+        + @"[\w<>\[\],.?() ]+ \w+(<.*>)?\(.*\)\s*(where .*)?$")]
     private static partial Regex MethodHeader();
 
     [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId\s*=\s*)?(\d+)")]

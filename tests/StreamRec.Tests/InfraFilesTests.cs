@@ -11,7 +11,10 @@ public sealed partial class InfraFilesTests
     [Fact]
     public void Topics_yaml_lists_exactly_the_topics_of_the_contract()
     {
-        var code = new Topics { Prefix = "" }.All.Select(t => Line(t.Name, t.Partitions, t.CleanupPolicy, (t.Retention ?? t.TombstoneRetention)?.TotalMilliseconds));
+        var code = new Topics { Prefix = "" }.All.Select(
+            t => Line(
+                t.Name, t.Partitions, t.CleanupPolicy,
+                (t.Retention ?? t.TombstoneRetention)?.TotalMilliseconds));
         var file = TopicEntry().Matches(Text("infra/topics.yaml")).Select(m => Line(
             m.Groups["name"].Value, int.Parse(m.Groups["partitions"].Value, CultureInfo.InvariantCulture), m.Groups["policy"].Value,
             m.Groups["retention"].Success ? double.Parse(m.Groups["retention"].Value, CultureInfo.InvariantCulture) : null));
@@ -40,7 +43,9 @@ public sealed partial class InfraFilesTests
 
     private static string Text(string path) => File.ReadAllText(Path.Combine(RepositoryFiles.Root, path));
 
-    [GeneratedRegex(@"- name: (?<name>\S+)\s+partitions: (?<partitions>\d+)[^\n]*\s+config: \{ cleanup\.policy: ""?(?<policy>[a-z]+(,[a-z]+)?)""?(, (delete\.)?retention\.ms: (?<retention>\d+))? \}")]
+    [GeneratedRegex(
+        @"- name: (?<name>\S+)\s+partitions: (?<partitions>\d+)[^\n]*\s+"
+        + @"config: \{ cleanup\.policy: ""?(?<policy>[a-z]+(,[a-z]+)?)""?(, (delete\.)?retention\.ms: (?<retention>\d+))? \}")]
     private static partial Regex TopicEntry();
 
     [GeneratedRegex(@"image: (apache/kafka:\S+)")]

@@ -42,7 +42,9 @@ public sealed class SettingsTests : IDisposable
     [Fact]
     public void A_file_overrides_a_default_and_shared_addresses_reach_the_roles()
     {
-        var settings = SettingsReader.Read(Write("""{ "kafka": { "bootstrapServers": "k:1", "topicPrefix": "x." }, "scorer": { "listLength": 7 } }""")).Resolved();
+        var settings = SettingsReader.Read(Write(
+                """{ "kafka": { "bootstrapServers": "k:1", "topicPrefix": "x." }, "scorer": { "listLength": 7 } }"""))
+            .Resolved();
         Assert.Equal(7, settings.Scorer.ListLength);
         Assert.Equal("k:1", settings.Ingest.BootstrapServers);
         Assert.Equal("x.interactions.v1", settings.Scorer.Topics.Interactions);

@@ -54,7 +54,9 @@ public class ExplanationTests
         Assert.True(masked.MaskedProbability > 0.8 * masked.Probability, $"{masked.MaskedProbability} of {masked.Probability} is left");
         Assert.True(masked.Mask.Average() < 0.6, $"mask {string.Join(", ", masked.Mask)}");
         var free = HistoryMask.Learn(Trained.Value, history, history[^1].TimeMs + 60_000, [], item, new MaskOptions { Size = 0, Entropy = 0 });
-        Assert.True(free.MaskedProbability > masked.MaskedProbability - 1e-3, $"{free.MaskedProbability} where edges cost nothing, {masked.MaskedProbability} where they do");
+        Assert.True(
+            free.MaskedProbability > masked.MaskedProbability - 1e-3,
+            $"{free.MaskedProbability} where edges cost nothing, {masked.MaskedProbability} where they do");
         Assert.Throws<ArgumentException>(() => HistoryMask.Learn(Trained.Value, [], 0, [], item));
     }
 

@@ -39,7 +39,9 @@ public sealed class ExternalTrainerTests : IDisposable
         Assert.Equal([2L, edges], shape);
         var expected = Enumerable.Range(0, split.TrainEnd).Select(e => ((long)Snapshot.User[e], (long)Snapshot.Item[e])).Distinct().Order();
         Assert.Equal(expected, Enumerable.Range(0, edges).Select(k => (pairs[k], pairs[edges + k])));
-        Assert.Equal(Snapshot.Items.Select(i => i.ItemId), File.ReadLines(At("items.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("item_id").GetString()!));
+        Assert.Equal(
+            Snapshot.Items.Select(i => i.ItemId),
+            File.ReadLines(At("items.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("item_id").GetString()!));
         using var graph = JsonDocument.Parse(File.ReadAllBytes(At("graph.json")));
         Assert.Equal(split.TrainEnd, graph.RootElement.GetProperty("train_end").GetInt32());
         Assert.Equal(-1, graph.RootElement.GetProperty("event_types").GetProperty("dislike").GetProperty("weight").GetSingle());
@@ -98,10 +100,16 @@ public sealed class ExternalTrainerTests : IDisposable
     private (ModelArtifact Artifact, long UntilMs) HandBack()
     {
         var end = Snapshot.Count * 8 / 10;
-        var part = Snapshot with { User = Snapshot.User[..end], Item = Snapshot.Item[..end], Type = Snapshot.Type[..end], Value = Snapshot.Value[..end], TimeMs = Snapshot.TimeMs[..end] };
+        var part = Snapshot with
+        {
+            User = Snapshot.User[..end], Item = Snapshot.Item[..end], Type = Snapshot.Type[..end],
+            Value = Snapshot.Value[..end], TimeMs = Snapshot.TimeMs[..end],
+        };
         var own = new ModelTrainer(Options, EventTypes.Default, NullLogger.Instance).Train(part, null, null, false, 1, null, CancellationToken.None).Artifact;
         var order = Enumerable.Range(0, own.Items.Length).Reverse().ToArray();
-        var tensors = own.Tensors.Where(t => t.Key.StartsWith("user.", StringComparison.Ordinal)).ToDictionary(t => t.Key, t => t.Value, StringComparer.Ordinal);
+        var tensors = own.Tensors
+            .Where(t => t.Key.StartsWith("user.", StringComparison.Ordinal))
+            .ToDictionary(t => t.Key, t => t.Value, StringComparer.Ordinal);
         foreach (var name in new[] { TensorNames.ItemVectors, TensorNames.ItemBias })
         {
             var (shape, data) = own.Tensors[name];
@@ -113,7 +121,8 @@ public sealed class ExternalTrainerTests : IDisposable
         File.WriteAllText(Path.Combine(_folder, "items.json"), JsonSerializer.Serialize(order.Select(i => own.Items[i])));
         var until = part.TimeMs[^1];
         File.WriteAllText(Path.Combine(_folder, "external.json"),
-            $$$"""{"format":1,"trainer":"elsewhere","until_ms":{{{until}}},"encoder":{"dim":16,"heads":2,"blocks":2,"max_history":12,"ffn":32},"metrics":{"loss":0.5}}""");
+            $$$"""{"format":1,"trainer":"elsewhere","until_ms":{{{until}}},"encoder":{"dim":16,"heads":2,"blocks":2,"max_history":12,"ffn":32}"""
+            + $$$""","metrics":{"loss":0.5}}""");
         return (own, until);
     }
 

@@ -72,12 +72,16 @@ public sealed class Golden : IDisposable
         var expected = _file.ReadFloat64(name);
         var tolerance = Tolerance(name, actual.dtype);
         using var scope = NewDisposeScope();
-        Assert.True(Shape(name).SequenceEqual(actual.shape), $"{_name} {name}: shape [{string.Join(", ", actual.shape)}], expected [{string.Join(", ", Shape(name))}]");
+        Assert.True(
+            Shape(name).SequenceEqual(actual.shape),
+            $"{_name} {name}: shape [{string.Join(", ", actual.shape)}], expected [{string.Join(", ", Shape(name))}]");
         var got = actual.detach().cpu().to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
         for (var i = 0; i < got.Length; i++)
         {
             var difference = Math.Abs(got[i] - expected[i]);
-            Assert.True(difference <= tolerance, $"{_name} {name}[{i}] in {actual.dtype}: got {got[i]:R}, expected {expected[i]:R}, difference {difference:E2} > {tolerance:E2}");
+            Assert.True(
+                difference <= tolerance,
+                $"{_name} {name}[{i}] in {actual.dtype}: got {got[i]:R}, expected {expected[i]:R}, difference {difference:E2} > {tolerance:E2}");
         }
     }
 

@@ -154,7 +154,11 @@ public class ModelTrainerTests
         Assert.Null(Config(brief, text).NewItems!.Channels);
         Assert.Null(Config(reading, null).NewItems!.Channels);
         string[] own = [ChannelNames.Trending];
-        Assert.Equal(own, Config(reading with { TextGamma = 0.8f, NewItems = new NewItemsConfig { Channels = own } }, text) is { TextGamma: 0.8f } chosen ? chosen.NewItems!.Channels! : []);
+        Assert.Equal(
+            own,
+            Config(reading with { TextGamma = 0.8f, NewItems = new NewItemsConfig { Channels = own } }, text) is { TextGamma: 0.8f } chosen
+                ? chosen.NewItems!.Channels!
+                : []);
         Assert.Contains("TextGamma is 2", Assert.Throws<ArgumentException>((brief with { TextGamma = 2 }).Validate).Message, StringComparison.Ordinal);
     }
 

@@ -9,7 +9,10 @@ namespace StreamRec.TrainerTests;
 /// </summary>
 internal static class TinyMarket
 {
-    /// <summary>Everybody buys one of four favourites of their own, drawn anew each time: vectors of few people's items learn little of it, counting does.</summary>
+    /// <summary>
+    /// Everybody buys one of four favourites of their own, drawn anew each time:
+    /// vectors of few people's items learn little of it, counting does.
+    /// </summary>
     public static GraphSnapshot Favourites(int users = 60, int items = 40, int eventsPerUser = 14)
     {
         var random = new Random(3);

@@ -27,7 +27,9 @@ public sealed class ItemToItemChannel : Channel
     {
         var gamma = isLong ? LongGamma(artifact) : artifact.Manifest.Config.ItemKnn.Gamma;
         return new(
-            isLong ? ChannelNames.ItemKnnLong : ChannelNames.ItemKnn, Rows(artifact, TensorNames.KnnCount, TensorNames.KnnIndex, TensorNames.KnnValue), [], count, gamma);
+            isLong ? ChannelNames.ItemKnnLong : ChannelNames.ItemKnn,
+            Rows(artifact, TensorNames.KnnCount, TensorNames.KnnIndex, TensorNames.KnnValue),
+            [], count, gamma);
     }
 
     /// <inheritdoc cref="ItemKnn"/>

@@ -84,7 +84,9 @@ public sealed class BlendTrainer
             scale.Apply(features);
         try
         {
-            var blends = Enumerable.Range(0, Math.Max(1, _options.Networks)).Select(k => FitOne(_options with { Seed = _options.Seed + (1_000 * k) }, meanLoss, ct)).ToArray();
+            var blends = Enumerable.Range(0, Math.Max(1, _options.Networks))
+                .Select(k => FitOne(_options with { Seed = _options.Seed + (1_000 * k) }, meanLoss, ct))
+                .ToArray();
             return scale.Fold(blends);
         }
         finally

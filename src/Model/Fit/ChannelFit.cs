@@ -36,9 +36,15 @@ public static class ChannelFit
         if (config.Channels.Contains(ChannelNames.Ease) || config.Channels.Contains(ChannelNames.EaseLong))
             Ease(pairs, config.Ease, tensors, threads, ct);
         if (config.Channels.Contains(ChannelNames.Nearby) || config.Encoder is { Hops: > 0 })
-            Nearby(user, item, events.Users, events.Items, config.Nearby ?? new NearbyConfig()).Write(tensors, TensorNames.NearbyCount, TensorNames.NearbyIndex, TensorNames.NearbyValue);
+        {
+            Nearby(user, item, events.Users, events.Items, config.Nearby ?? new NearbyConfig())
+                .Write(tensors, TensorNames.NearbyCount, TensorNames.NearbyIndex, TensorNames.NearbyValue);
+        }
         if (config.Encoder is { Hops: > 1 })
-            Nearby(user, item, events.Users, events.Items, config.Nearby ?? new NearbyConfig(), after: true).Write(tensors, TensorNames.AfterCount, TensorNames.AfterIndex, TensorNames.AfterValue);
+        {
+            Nearby(user, item, events.Users, events.Items, config.Nearby ?? new NearbyConfig(), after: true)
+                .Write(tensors, TensorNames.AfterCount, TensorNames.AfterIndex, TensorNames.AfterValue);
+        }
         if (config.Channels.Contains(ChannelNames.Markov))
             Markov(user, item, events.Users, events.Items).Write(tensors, TensorNames.MarkovCount, TensorNames.MarkovIndex, TensorNames.MarkovValue);
     }
@@ -107,7 +113,10 @@ public static class ChannelFit
     {
         var items = Enumerable.Range(0, pairs.Items).Where(i => pairs.UsersOf(i).Length > 0).ToArray();
         if (items.Length > config.MaxItems)
-            throw new InvalidOperationException($"ease needs a matrix of {items.Length}² floats; max_items is {config.MaxItems}: leave the channel out of the model");
+        {
+            throw new InvalidOperationException(
+                $"ease needs a matrix of {items.Length}² floats; max_items is {config.MaxItems}: leave the channel out of the model");
+        }
         var stride = SymmetricInverse.Padded(items.Length);
         var inverse = Gram(pairs, items, stride, config.Lambda, threads, ct);
         SymmetricInverse.Invert(inverse, items.Length, threads, ct);
@@ -133,8 +142,8 @@ public static class ChannelFit
     }
 
     /// <summary>
-    /// Items by how often and how closely they stand together in people's sequences; per target item its nearest history items. With <paramref name="after"/> only
-    /// where the target came after the history item.
+    /// Items by how often and how closely they stand together in people's sequences; per target item its nearest
+    /// history items. With <paramref name="after"/> only where the target came after the history item.
     /// </summary>
     public static SparseRows Nearby(ReadOnlySpan<int> user, ReadOnlySpan<int> item, int users, int items, NearbyConfig config, bool after = false)
     {

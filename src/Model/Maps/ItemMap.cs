@@ -22,18 +22,31 @@ public static class ItemMap
     public static string Svg(string caption, ReadOnlySpan<float> x, ReadOnlySpan<float> y, IReadOnlyList<MapLabel> labels)
     {
         var groups = labels.Where(l => l.Group.Length > 0).GroupBy(l => l.Group, StringComparer.Ordinal)
-            .OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).Take(Colours).Select((g, i) => (g.Key, Count: g.Count(), Colour: Palette[i])).ToArray();
+            .OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal)
+            .Take(Colours)
+            .Select((g, i) => (g.Key, Count: g.Count(), Colour: Palette[i]))
+            .ToArray();
         var colour = groups.ToDictionary(g => g.Key, g => g.Colour, StringComparer.Ordinal);
         var (left, top) = (Least(x), Least(y));
         var scale = (Size - (2 * Margin)) / Math.Max(1e-6f, Math.Max(Greatest(x) - left, Greatest(y) - top));
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Size + Legend} {Size + 40}\" font-family=\"sans-serif\" font-size=\"14\">\n");
-        svg.Append(CultureInfo.InvariantCulture, $"<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n<text x=\"{Margin}\" y=\"28\" font-size=\"18\">{Escape(caption)}</text>\n");
+        svg.Append(
+            CultureInfo.InvariantCulture,
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Size + Legend} {Size + 40}\" font-family=\"sans-serif\" font-size=\"14\">\n");
+        svg.Append(
+            CultureInfo.InvariantCulture,
+            $"<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n<text x=\"{Margin}\" y=\"28\" font-size=\"18\">{Escape(caption)}</text>\n");
         for (var i = 0; i < labels.Count; i++)
         {
             var (px, py) = (Margin + ((x[i] - left) * scale), 40 + Margin + ((y[i] - top) * scale));
-            svg.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{px:0.0}\" cy=\"{py:0.0}\" r=\"3.5\" fill=\"{colour.GetValueOrDefault(labels[i].Group, "#bbbbbb")}\" fill-opacity=\"0.75\">");
-            svg.Append(CultureInfo.InvariantCulture, $"<title>{Escape(labels[i].Id)}: {Escape(labels[i].Title)}{(labels[i].Group.Length > 0 ? $" ({Escape(labels[i].Group)})" : "")}</title></circle>\n");
+            svg.Append(
+                CultureInfo.InvariantCulture,
+                $"<circle cx=\"{px:0.0}\" cy=\"{py:0.0}\" r=\"3.5\" "
+                + $"fill=\"{colour.GetValueOrDefault(labels[i].Group, "#bbbbbb")}\" fill-opacity=\"0.75\">");
+            svg.Append(
+                CultureInfo.InvariantCulture,
+                $"<title>{Escape(labels[i].Id)}: {Escape(labels[i].Title)}"
+                + $"{(labels[i].Group.Length > 0 ? $" ({Escape(labels[i].Group)})" : "")}</title></circle>\n");
         }
 
         for (var g = 0; g < groups.Length; g++)
@@ -68,7 +81,9 @@ public static class ItemMap
         foreach (var label in labels)
             metadata.Append(Cell(label.Id)).Append('\t').Append(Cell(label.Title)).Append('\t').Append(Cell(label.Group)).Append('\n');
         File.WriteAllText(Path.Combine(folder, "metadata.tsv"), metadata.ToString());
-        File.WriteAllText(Path.Combine(folder, "projector_config.pbtxt"), "embeddings {\n  tensor_name: \"item.vectors\"\n  tensor_path: \"vectors.tsv\"\n  metadata_path: \"metadata.tsv\"\n}\n");
+        File.WriteAllText(
+            Path.Combine(folder, "projector_config.pbtxt"),
+            "embeddings {\n  tensor_name: \"item.vectors\"\n  tensor_path: \"vectors.tsv\"\n  metadata_path: \"metadata.tsv\"\n}\n");
     }
 
     private static string Cell(string text) => text.ReplaceLineEndings(" ").Replace('\t', ' ');

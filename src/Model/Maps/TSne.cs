@@ -30,7 +30,8 @@ public static class TSne
     /// <param name="progress">Iterations done; may be null.</param>
     /// <param name="cancel">Checked each iteration.</param>
     /// <returns>x and y of each point, centred on 0.</returns>
-    public static (float[] X, float[] Y) Embed(float[] vectors, int width, TSneOptions? options = null, Action<int>? progress = null, CancellationToken cancel = default)
+    public static (float[] X, float[] Y) Embed(
+        float[] vectors, int width, TSneOptions? options = null, Action<int>? progress = null, CancellationToken cancel = default)
     {
         options ??= new TSneOptions();
         var n = vectors.Length / width;
@@ -65,7 +66,12 @@ public static class TSne
             for (var j = 0; j < n; j++)
             {
                 order[j] = j;
-                distance[j] = j == i ? float.MaxValue : Math.Max(0, squares[i] + squares[j] - (2 * TensorPrimitives.Dot<float>(vectors.AsSpan(i * width, width), vectors.AsSpan(j * width, width))));
+                distance[j] = j == i
+                    ? float.MaxValue
+                    : Math.Max(
+                        0,
+                        squares[i] + squares[j]
+                            - (2 * TensorPrimitives.Dot<float>(vectors.AsSpan(i * width, width), vectors.AsSpan(j * width, width))));
             }
 
             Array.Sort(distance, order);
@@ -114,7 +120,9 @@ public static class TSne
         return [.. p.Index().Select(e => (order[e.Index], e.Item))];
     }
 
-    /// <summary>The negative gradient but for a factor of 4: Σ p q' (yᵢ − yⱼ) pulls, Σ q q' (yᵢ − yⱼ) pushes, q' = 1 / (1 + |yᵢ − yⱼ|²).</summary>
+    /// <summary>
+    /// The negative gradient but for a factor of 4: Σ p q' (yᵢ − yⱼ) pulls, Σ q q' (yᵢ − yⱼ) pushes, q' = 1 / (1 + |yᵢ − yⱼ|²).
+    /// </summary>
     private static void Forces((int To, float P)[][] edges, float[] x, float[] y, float exaggeration, float[] forceX, float[] forceY)
     {
         var n = x.Length;
@@ -122,7 +130,9 @@ public static class TSne
         var (pushX, pushY) = (new float[n], new float[n]);
         Parallel.For(0, n, i =>
         {
-            Span<float> dx = n <= 4096 ? stackalloc float[n] : new float[n], dy = n <= 4096 ? stackalloc float[n] : new float[n], q = n <= 4096 ? stackalloc float[n] : new float[n];
+            Span<float> dx = n <= 4096 ? stackalloc float[n] : new float[n],
+                dy = n <= 4096 ? stackalloc float[n] : new float[n],
+                q = n <= 4096 ? stackalloc float[n] : new float[n];
             TensorPrimitives.Subtract(x[i], x, dx);
             TensorPrimitives.Subtract(y[i], y, dy);
             TensorPrimitives.Multiply(dx, dx, q);

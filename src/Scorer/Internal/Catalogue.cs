@@ -35,7 +35,10 @@ internal sealed class Catalogue
 
     public string TitleOf(int item) => (item < _titles.Length ? _titles[item] : null) ?? "";
 
-    /// <summary>Marks the wanted categories by code in <paramref name="wanted"/>, which the caller sizes to <see cref="Categories"/>. Names no item has are ignored.</summary>
+    /// <summary>
+    /// Marks the wanted categories by code in <paramref name="wanted"/>, which the
+    /// caller sizes to <see cref="Categories"/>. Names no item has are ignored.
+    /// </summary>
     public void Mark(IReadOnlyList<string> names, bool[] wanted)
     {
         foreach (var name in names)

@@ -15,7 +15,8 @@ internal readonly record struct ListHeader(string? RequestId, string? UserId, Ca
 internal sealed class ListWriter(Func<int, string> itemId) : IDisposable
 {
     private readonly ArrayBufferWriter<byte> _buffer = new(4096);
-    private readonly Utf8JsonWriter _json = new(Stream.Null, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+    private readonly Utf8JsonWriter _json =
+        new(Stream.Null, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
     private char[] _reason = new char[256];
 
     public byte[] Write(in ListHeader header, RankedList list)

@@ -27,7 +27,10 @@ internal sealed class ModelWatcher(ModelRegistry registry, ScorerOptions options
         }
     }
 
-    /// <summary>The champion when it is another one than at the last call; null otherwise. <see cref="RankingModel.None"/> when there is none any more.</summary>
+    /// <summary>
+    /// The champion when it is another one than at the last call; null otherwise.
+    /// <see cref="RankingModel.None"/> when there is none any more.
+    /// </summary>
     public async Task<RankingModel?> LookAsync(CancellationToken ct)
     {
         try

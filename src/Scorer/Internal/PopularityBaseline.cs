@@ -19,7 +19,10 @@ internal sealed class PopularityBaseline
     /// <param name="serving">Counters and availability.</param>
     /// <param name="item">Space index of the tested item.</param>
     /// <param name="k">List length.</param>
-    /// <param name="seen">The user's events; items of those before <paramref name="beforeMs"/> are not in the list. Live indexes; empty when repeats are allowed.</param>
+    /// <param name="seen">
+    /// The user's events; items of those before <paramref name="beforeMs"/>
+    /// are not in the list. Live indexes; empty when repeats are allowed.
+    /// </param>
     /// <param name="beforeMs">The tested event's time.</param>
     public int Rank(Serving serving, int item, int k, ReadOnlySpan<UserEvent> seen, long beforeMs)
     {

@@ -10,7 +10,10 @@ internal struct EvidenceItems
     private int _first;
 }
 
-/// <summary>One line of a list before it is written. <see cref="Item"/> is a live graph index, <see cref="Channel"/> one of the model's channel names or "new".</summary>
+/// <summary>
+/// One line of a list before it is written. <see cref="Item"/> is a live graph
+/// index, <see cref="Channel"/> one of the model's channel names or "new".
+/// </summary>
 internal struct ListEntry
 {
     public int Item;

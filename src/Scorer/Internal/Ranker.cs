@@ -112,7 +112,10 @@ internal sealed class Ranker(LiveGraph graph, Catalogue catalogue, Profiles prof
         }
     }
 
-    /// <summary>The newest distinct positive items, lighter with age; they start the walks. <see cref="_recent"/> holds <paramref name="count"/> events.</summary>
+    /// <summary>
+    /// The newest distinct positive items, lighter with age; they start the
+    /// walks. <see cref="_recent"/> holds <paramref name="count"/> events.
+    /// </summary>
     private int Seeds(int count)
     {
         var (seeds, weight) = (0, 1f);

@@ -37,7 +37,9 @@ internal sealed partial class ScorerLoop : IDisposable
     private bool _repeatsLogged;
     private long _committedAt, _lagAt;
 
-    public ScorerLoop(ScorerOptions options, Resume resume, EventTypes types, LatestLists latest, ScorerStats stats, PrequentialEvaluator prequential, TimeProvider time, ILogger logger)
+    public ScorerLoop(
+        ScorerOptions options, Resume resume, EventTypes types, LatestLists latest, ScorerStats stats,
+        PrequentialEvaluator prequential, TimeProvider time, ILogger logger)
     {
         (_options, _latest, _stats, _time, _logger) = (options, latest, stats, time, logger);
         _scoring = new Scoring(options, types, resume.Graph, stats, prequential, time, OnList);
@@ -79,7 +81,11 @@ internal sealed partial class ScorerLoop : IDisposable
         if (!_pauseApplied)
             _scoring.FlushAll();
         if (!_output.Flush(FlushTimeout))
-            _logger.Broker($"{_output.InFlight.ToString(CultureInfo.InvariantCulture)} lists were not acknowledged in {FlushTimeout.TotalSeconds:F0} s; they are made again after the restart");
+        {
+            _logger.Broker(
+                $"{_output.InFlight.ToString(CultureInfo.InvariantCulture)} lists were not acknowledged in "
+                + $"{FlushTimeout.TotalSeconds:F0} s; they are made again after the restart");
+        }
         _output.ThrowIfFailed();
         Commit();
         _group.Close();

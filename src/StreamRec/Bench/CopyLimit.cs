@@ -63,7 +63,9 @@ internal static class CopyLimit
     }
 
     /// <summary>Signature, flags and extension length of COPY's binary format.</summary>
-    private static byte[] Header() => [(byte)'P', (byte)'G', (byte)'C', (byte)'O', (byte)'P', (byte)'Y', (byte)'\n', 0xff, (byte)'\r', (byte)'\n', 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    private static byte[] Header() =>
+        [(byte)'P', (byte)'G', (byte)'C', (byte)'O', (byte)'P', (byte)'Y', (byte)'\n', 0xff, (byte)'\r', (byte)'\n',
+            0, 0, 0, 0, 0, 0, 0, 0, 0];
 
     private static int Row(Span<byte> to, in (int User, int Item, EventType Type, float Value, long TimeMs) e, int index)
     {

@@ -9,8 +9,9 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamRec.Bench;
 
 /// <summary>
-/// Two layers of attention both ways over the whole user-item graph, the model that PyTorch Geometric is timed on: ID embeddings of 64, 2 heads, residual, mean of
-/// the layers; 8,192 positive pairs a batch, whose edges are left out, against 512 shared negatives. Made of the project's own layers and optimizer.
+/// Two layers of attention both ways over the whole user-item graph, the model that PyTorch Geometric is
+/// timed on: ID embeddings of 64, 2 heads, residual, mean of the layers; 8,192 positive pairs a batch, whose
+/// edges are left out, against 512 shared negatives. Made of the project's own layers and optimizer.
 /// </summary>
 internal sealed class GatTrainer : IDisposable
 {
@@ -92,7 +93,9 @@ internal sealed class GatTrainer : IDisposable
         var (target, negative) = (torch.tensor(Array.ConvertAll(batch, k => (long)_item[k])), torch.tensor(Array.ConvertAll(drawn, n => (long)n)));
         var asked = u.index_select(0, torch.tensor(Array.ConvertAll(batch, k => (long)_user[k])));
         var own = (asked * i.index_select(0, target)).sum(1).add(_bias.index_select(0, target)).unsqueeze(1);
-        var others = asked.mm(i.index_select(0, negative).t()).add(_bias.index_select(0, negative)).masked_fill(torch.tensor(hits, new long[] { batch.Length, Negatives }), -1e9);
+        var others = asked.mm(i.index_select(0, negative).t())
+            .add(_bias.index_select(0, negative))
+            .masked_fill(torch.tensor(hits, new long[] { batch.Length, Negatives }), -1e9);
         var loss = F.cross_entropy(torch.cat([own, others], 1), torch.zeros(new long[] { batch.Length }, dtype: ScalarType.Int64));
         _optimizer.Step([.. torch.autograd.grad([loss], [.. _parameters], allow_unused: true)], 0.005);
     }

@@ -14,7 +14,10 @@ public sealed class GraphBench
     /// <param name="log">Receives the numbers.</param>
     public GraphBench(BenchLog log) => _log = log;
 
-    /// <summary>All of it. 1×, 10× and 50× of a million edges take about two minutes and 3 GB. Names of rounds other than the standard ones carry a suffix with their size.</summary>
+    /// <summary>
+    /// All of it. 1×, 10× and 50× of a million edges take about two minutes and 3 GB.
+    /// Names of rounds other than the standard ones carry a suffix with their size.
+    /// </summary>
     public void Run(IReadOnlyList<int> sizes, CancellationToken ct)
     {
         foreach (var edges in sizes)
@@ -46,7 +49,8 @@ public sealed class GraphBench
         _log.Add(BenchResult.Beside(Name("live_graph_insert", n, 50_000_000), n / insert, "edges/s", n / append,
             $"one writer, both directions, 4,096 edges a call, {shape}; limit: the same edges appended to four plain arrays"));
         _log.Add(BenchResult.Beside(Name("live_graph_bytes_per_edge", n, 50_000_000), bytes / (double)n, "bytes/edge", 16,
-            $"managed heap after a full collection less before, {shape}; limit: the payload alone (4 + 8 + 4), item + type/value/time by user and user by item"));
+            $"managed heap after a full collection less before, {shape}; "
+            + "limit: the payload alone (4 + 8 + 4), item + type/value/time by user and user by item"));
         List<double> walks = [], reads = [];
         for (var turn = 0; turn < 3; turn++)
         {
@@ -55,7 +59,8 @@ public sealed class GraphBench
         }
 
         _log.Add(Rounds.Row(Name("live_graph_walk", n, 10_000_000), "steps/s", walks, reads,
-            $"edges followed by RandomWalker on one core, restarts, counting and top-100 included, {shape}; limit: independent random reads over an int array of {n:N0}, in turn with it; a step is two dependent reads"));
+            $"edges followed by RandomWalker on one core, restarts, counting and top-100 included, {shape}; "
+            + $"limit: independent random reads over an int array of {n:N0}, in turn with it; a step is two dependent reads"));
         GC.KeepAlive(graph);
         if (n <= 10_000_000)
             _log.Add(Load(edges, append, shape));
@@ -88,7 +93,9 @@ public sealed class GraphBench
             if (atOnce == 1)
                 graph.Add(edges.User[from], edges.Item[from], 1, float.NaN, times[0]);
             else
-                graph.Add(edges.User.AsSpan(from, count), edges.Item.AsSpan(from, count), types.AsSpan(0, count), values.AsSpan(0, count), times.AsSpan(0, count));
+                graph.Add(
+                    edges.User.AsSpan(from, count), edges.Item.AsSpan(from, count),
+                    types.AsSpan(0, count), values.AsSpan(0, count), times.AsSpan(0, count));
         }
 
         return watch.Elapsed.TotalSeconds;

@@ -57,8 +57,11 @@ public sealed class IngestBench
         var (seconds, allocated) = await IngestAsync(servers, graph, new RedisGraph(redis, name + ":"), topics, events.Count, ct);
         var suffix = largest ? "" : string.Create(CultureInfo.InvariantCulture, $"_{events.Count / 1000}k");
         _log.Add(BenchResult.Beside("ingest_durable" + suffix, events.Count / seconds, "events/s", events.Count / limit,
-            $"Kafka to Postgres (fsync) and Redis, start of the worker to the last commit and watermark, {events.Shape}; limit: one binary COPY of the same rows into a table with the same indexes"));
-        _log.Add(BenchResult.Alone("ingest_alloc" + suffix, allocated / (double)events.Count, "bytes/event", $"allocated by the whole process while it ingested, {events.Shape}"));
+            $"Kafka to Postgres (fsync) and Redis, start of the worker to the last commit and watermark, {events.Shape}; "
+            + "limit: one binary COPY of the same rows into a table with the same indexes"));
+        _log.Add(BenchResult.Alone(
+            "ingest_alloc" + suffix, allocated / (double)events.Count, "bytes/event",
+            $"allocated by the whole process while it ingested, {events.Shape}"));
         if (largest)
             await MemoryAsync(servers, topics, events, ct);
     }
@@ -117,7 +120,8 @@ public sealed class IngestBench
         }
 
         _log.Add(BenchResult.Alone("ingest_rss", watched.Peak / 1e6, "MB", string.Create(CultureInfo.InvariantCulture,
-            $"largest resident memory of 'streamrec run ingest' while it worked off {backlog:N0} of {events.Shape}; after a fifth of them it was {early / 1e6:N0} MB")));
+            $"largest resident memory of 'streamrec run ingest' while it worked off {backlog:N0} of {events.Shape}; "
+            + $"after a fifth of them it was {early / 1e6:N0} MB")));
     }
 
     private async Task StartAsync(LocalServers servers, BenchEvents edges, CancellationToken ct)
@@ -133,7 +137,8 @@ public sealed class IngestBench
         var read = watch.Elapsed.TotalSeconds;
         var live = LiveGraph.Load(snapshot, new LiveGraphOptions { MaxEdges = edges.Count }, ct);
         _log.Add(BenchResult.Beside("live_graph_start", watch.Elapsed.TotalSeconds, "s", limit, string.Create(CultureInfo.InvariantCulture,
-            $"snapshot from Postgres ({read:N1} s) and LiveGraph.Load, {live.EdgeCount:N0} edges, {live.UserCount:N0} users; limit: COPY of the same columns to nowhere")));
+            $"snapshot from Postgres ({read:N1} s) and LiveGraph.Load, {live.EdgeCount:N0} edges, {live.UserCount:N0} users; "
+            + $"limit: COPY of the same columns to nowhere")));
     }
 
     private static async Task FillAsync(PostgresGraph graph, NpgsqlDataSource source, BenchEvents edges, CancellationToken ct)
@@ -170,7 +175,8 @@ public sealed class IngestBench
     {
         using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
         {
-            BootstrapServers = bootstrap, LingerMs = 20, CompressionType = CompressionType.Lz4, QueueBufferingMaxMessages = 500_000, EnableDeliveryReports = false,
+            BootstrapServers = bootstrap, LingerMs = 20, CompressionType = CompressionType.Lz4,
+            QueueBufferingMaxMessages = 500_000, EnableDeliveryReports = false,
             Partitioner = Partitioner.Murmur2Random,
         }).SetLogHandler((_, _) => { }).Build();
         using var writer = new InteractionWriter();
@@ -179,7 +185,11 @@ public sealed class IngestBench
         {
             buffer.ResetWrittenCount();
             events.Write(writer, buffer, i);
-            var message = new Message<byte[], byte[]> { Key = System.Text.Encoding.UTF8.GetBytes(BenchEvents.UserId(events[i].User)), Value = buffer.WrittenSpan.ToArray() };
+            var message = new Message<byte[], byte[]>
+            {
+                Key = System.Text.Encoding.UTF8.GetBytes(BenchEvents.UserId(events[i].User)),
+                Value = buffer.WrittenSpan.ToArray(),
+            };
             Send(producer, topic, message, ct);
         }
 

@@ -37,7 +37,9 @@ internal sealed class Peer(string command, string field)
             // Told below with what it printed.
         }
 
-        throw new SettingsException($"--peer: '{command}' ended with {process.ExitCode} and printed no JSON with '{field}': {Tail(output + errors.GetAwaiter().GetResult())}");
+        throw new SettingsException(
+            $"--peer: '{command}' ended with {process.ExitCode} and "
+            + $"printed no JSON with '{field}': {Tail(output + errors.GetAwaiter().GetResult())}");
     }
 
     private static string Tail(string text) => text.Length > 400 ? text[^400..].Trim() : text.Trim();

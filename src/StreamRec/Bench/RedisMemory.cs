@@ -30,7 +30,9 @@ internal static class RedisMemory
                 for (var i = 0; i < EventsEach; i++)
                 {
                     var (_, item, type, value, time) = events[(i * people) + person];
-                    rows.Add(new LoggedInteraction(next + rows.Count, new Interaction(0, BenchEvents.UserId(person), BenchEvents.ItemId(item), type.Code, value, time)));
+                    rows.Add(new LoggedInteraction(
+                        next + rows.Count,
+                        new Interaction(0, BenchEvents.UserId(person), BenchEvents.ItemId(item), type.Code, value, time)));
                 }
             }
 
@@ -42,7 +44,9 @@ internal static class RedisMemory
         foreach (var key in server.Keys(pattern: Prefix + "{p0}*"))
             await multiplexer.GetDatabase().KeyDeleteAsync(key);
         var used = await UsedAsync(server) - before;
-        return BenchResult.Beside("redis_memory", used / 1e9 * (1_000_000.0 / people), "GB per 1,000,000 users", 0.8, string.Create(CultureInfo.InvariantCulture,
+        return BenchResult.Beside(
+            "redis_memory", used / 1e9 * (1_000_000.0 / people), "GB per 1,000,000 users", 0.8,
+            string.Create(CultureInfo.InvariantCulture,
             $"Redis' used_memory after less before, {people:N0} users with {EventsEach} events each; limit: Metarank's published 0.8 GB"));
     }
 

@@ -55,16 +55,21 @@ public sealed class TextBench
             torchSharp.Add(Rounds.Rate(_seconds, () => Forward(model, ids), ct));
             if (_peer is not null)
                 peers.Add(_peer.Run(ct));
-            _log.Say(string.Create(CultureInfo.InvariantCulture, $"round {round + 1}: {ours[^1]:N0} tokens/s, products {products[^1]:N0}, torch {torchSharp[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
+            _log.Say(string.Create(CultureInfo.InvariantCulture,
+                $"round {round + 1}: {ours[^1]:N0} tokens/s, products {products[^1]:N0}, "
+                + $"torch {torchSharp[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
         }
 
         var threads = $"{get_num_threads()} threads, float32, median of {_rounds} turns";
         const string Size = "6 layers, 384 wide, 12 heads, inner 1,536";
         List<BenchResult> rows =
         [
-            Rounds.Row("text_encode", "tokens/s", ours, products, $"{Size}, 32 texts of 64 tokens, mean pooling, {threads}; limit: the layers' four matrix products alone, by libtorch"),
-            Rounds.Row("text_encode_titles", "tokens/s", titles, products, $"the same over texts of 4 to 24 tokens; limit: the same products, whole batches of 64"),
-            Rounds.Row("text_encode_torchsharp", "tokens/s", torchSharp, products, $"the same batch of 64 through the TorchSharp model that is used for training; limit: the same products"),
+            Rounds.Row("text_encode", "tokens/s", ours, products,
+                $"{Size}, 32 texts of 64 tokens, mean pooling, {threads}; limit: the layers' four matrix products alone, by libtorch"),
+            Rounds.Row("text_encode_titles", "tokens/s", titles, products,
+                $"the same over texts of 4 to 24 tokens; limit: the same products, whole batches of 64"),
+            Rounds.Row("text_encode_torchsharp", "tokens/s", torchSharp, products,
+                $"the same batch of 64 through the TorchSharp model that is used for training; limit: the same products"),
         ];
         if (peers.Count > 0)
             rows.Add(Rounds.Row("text_encode_vs_peer", "tokens/s", ours, peers, "text_encode; limit: the peer's tokens/s, run in turn with it"));
@@ -137,7 +142,9 @@ public sealed class TextBench
         return
         [
             Rounds.Row("tokenize", "tokens/s", ours, lookups,
-                string.Create(CultureInfo.InvariantCulture, $"one core, {items.Length} catalogue texts of {characters / items.Length:0} characters, {characters / perPass:0.0} characters a token, vocabulary {tokenizer.Vocabulary.Count}; limit: one table look-up per character")),
+                string.Create(CultureInfo.InvariantCulture,
+                    $"one core, {items.Length} catalogue texts of {characters / items.Length:0} characters, {characters / perPass:0.0} characters a token, "
+                    + $"vocabulary {tokenizer.Vocabulary.Count}; limit: one table look-up per character")),
             BenchResult.Alone("tokenize_alloc", allocated, "bytes/token", "allocated on the managed heap while tokenizing into a list of the caller"),
         ];
     }

@@ -40,7 +40,8 @@ public sealed class TrainBench
         TorchRuntime.Prepare(threads);
         var data = new TrainingData(_snapshot, null, EventTypes.Default, 0);
         var end = data.Log.Count * 9 / 10;
-        var how = string.Create(CultureInfo.InvariantCulture, $"{end:N0} events, {data.Log.Users:N0} users, {data.Log.Items:N0} items, {get_num_threads()} threads, median of {_rounds} turns");
+        var how = string.Create(CultureInfo.InvariantCulture,
+            $"{end:N0} events, {data.Log.Users:N0} users, {data.Log.Items:N0} items, {get_num_threads()} threads, median of {_rounds} turns");
         _log.Add(Sequence(data, end, how, ct));
         _log.Add(Graph(data, end, how, ct));
     }
@@ -54,7 +55,11 @@ public sealed class TrainBench
         long[] classes = [.. sampler.ItemCounts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
         double Train(double seconds)
         {
-            var result = new TrainingLoop(model, sampler, classes, new LoopOptions { Epochs = 100_000, MaxSeconds = seconds, LabelSmoothing = 0, LearningRate = 0.001 }, null).Run(0, null, ct);
+            var result = new TrainingLoop(
+                    model, sampler, classes,
+                    new LoopOptions { Epochs = 100_000, MaxSeconds = seconds, LabelSmoothing = 0, LearningRate = 0.001 },
+                    null)
+                .Run(0, null, ct);
             return result.Targets / result.Seconds;
         }
 
@@ -66,13 +71,16 @@ public sealed class TrainBench
             ours.Add(Train(_seconds));
             if (_sequencePeer is not null)
                 peers.Add(_sequencePeer.Run(ct));
-            _log.Say(string.Create(CultureInfo.InvariantCulture, $"sequences, round {round + 1}: {ours[^1]:N0} examples/s, products {products[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
+            _log.Say(string.Create(CultureInfo.InvariantCulture,
+                $"sequences, round {round + 1}: {ours[^1]:N0} examples/s, products {products[^1]:N0}{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
         }
 
         List<BenchResult> rows =
         [
             Rounds.Row("train_examples", "examples/s", ours, products,
-                $"training loop, user encoder of 2 blocks, 64 wide, full softmax, 3,200 positions a batch; an example is a predicted event; {how}; limit: the model's matrix products, forward and backward, alone"),
+                $"training loop, user encoder of 2 blocks, 64 wide, full softmax, 3,200 positions a batch; "
+                + $"an example is a predicted event; {how}; "
+                + "limit: the model's matrix products, forward and backward, alone"),
         ];
         if (peers.Count > 0)
             rows.Add(Rounds.Row("train_examples_vs_peer", "examples/s", ours, peers, "train_examples; limit: the peer's, run in turn with it"));
@@ -89,7 +97,8 @@ public sealed class TrainBench
             ours.Add(Rounds.Rate(_seconds, () => trainer.Epoch(ct), ct));
             if (_graphPeer is not null)
                 peers.Add(_graphPeer.Run(ct));
-            _log.Say(string.Create(CultureInfo.InvariantCulture, $"graph attention, round {round + 1}: {ours[^1]:N0} examples/s{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
+            _log.Say(string.Create(CultureInfo.InvariantCulture,
+                $"graph attention, round {round + 1}: {ours[^1]:N0} examples/s{(peers.Count > 0 ? $", peer {peers[^1]:N0}" : "")}"));
         }
 
         var gat = $"2 layers of GAT both ways over {pairs.Length:N0} edges, 2 heads, 64 wide, batches of 8,192 pairs; an example is a pair; {how}";

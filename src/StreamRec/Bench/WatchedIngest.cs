@@ -5,7 +5,10 @@ using StreamRec.Local;
 
 namespace StreamRec.Bench;
 
-/// <summary><c>streamrec run ingest</c> as a child process with its resident memory watched. Killed on dispose: what it has committed is all that counts.</summary>
+/// <summary>
+/// <c>streamrec run ingest</c> as a child process with its resident memory
+/// watched. Killed on dispose: what it has committed is all that counts.
+/// </summary>
 internal sealed class WatchedIngest : IAsyncDisposable
 {
     private readonly ProcessStartInfo _info;

@@ -10,18 +10,31 @@ namespace StreamRec.Commands;
 internal static class BenchCommand
 {
     private static readonly Option<FileInfo?> Report = new("--report") { Description = "Also write the results as JSON." };
-    private static readonly Option<int> Events = new("--events") { Description = "With ingest: events of the largest round.", DefaultValueFactory = _ => 2_000_000 };
-    private static readonly Option<int> Edges = new("--edges") { Description = "With ingest: interactions a live graph is started from; 0 leaves that out.", DefaultValueFactory = _ => 10_000_000 };
-    private static readonly Option<string> Dataset = new("--dataset") { Description = "With train: ml-100k or online-retail.", DefaultValueFactory = _ => "ml-100k" };
+    private static readonly Option<int> Events =
+        new("--events") { Description = "With ingest: events of the largest round.", DefaultValueFactory = _ => 2_000_000 };
+    private static readonly Option<int> Edges = new("--edges")
+    {
+        Description = "With ingest: interactions a live graph is started from; 0 leaves that out.",
+        DefaultValueFactory = _ => 10_000_000,
+    };
+    private static readonly Option<string> Dataset =
+        new("--dataset") { Description = "With train: ml-100k or online-retail.", DefaultValueFactory = _ => "ml-100k" };
     private static readonly Option<string?> Data = new("--data") { Description = "With train: the dataset's folder; needed for it." };
     private static readonly Option<string?> GraphPeer = new("--graph-peer") { Description = "With train: the same for graph attention over the whole graph." };
-    private static readonly Option<string?> Peer = new("--peer") { Description = "With text and train: a shell command that does the same work and prints {\"tokens_per_s\": …} or {\"examples_per_s\": …}; run in turn with ours." };
+    private static readonly Option<string?> Peer = new("--peer")
+    {
+        Description = "With text and train: a shell command that does the same work and prints "
+            + "{\"tokens_per_s\": …} or {\"examples_per_s\": …}; run in turn with ours.",
+    };
 
     public static Command Create()
     {
         var what = new Argument<string>("what") { Description = "What to measure.", DefaultValueFactory = _ => "all" };
         what.AcceptOnlyFromAmong("graph", "ingest", "text", "train", "all");
-        var command = new Command("bench", "Measure parts of the system beside what the machine can do.") { what, Report, Events, Edges, Dataset, Data, Peer, GraphPeer };
+        var command = new Command("bench", "Measure parts of the system beside what the machine can do.")
+        {
+            what, Report, Events, Edges, Dataset, Data, Peer, GraphPeer,
+        };
         command.SetAction(async (parsed, ct) =>
         {
             List<BenchResult> results = [];
@@ -31,7 +44,9 @@ internal static class BenchCommand
                 {
                     results.Add(result);
                     var limit = result.LimitValue is null ? "" : $"; limit {Number(result.LimitValue)}, ratio {Number(result.Ratio)}";
-                    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"[bold]{result.Name}  {Number(result.Value)}[/] {result.Unit}{limit}\n  [dim]{result.How}[/]");
+                    AnsiConsole.MarkupLineInterpolated(
+                        CultureInfo.InvariantCulture,
+                        $"[bold]{result.Name}  {Number(result.Value)}[/] {result.Unit}{limit}\n  [dim]{result.How}[/]");
                     if (parsed.GetValue(Report) is { } file)
                         BenchReport.Write(file.FullName, results);
                 }), ct));

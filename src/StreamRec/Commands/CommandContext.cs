@@ -8,7 +8,11 @@ namespace StreamRec.Commands;
 /// <summary>What the verbs share: the --config and --json options, settings with the addresses filled in, and errors told in one line.</summary>
 internal static class CommandContext
 {
-    public static Option<string?> Config { get; } = new("--config") { Description = "Settings file; default streamrec.json in the working directory, if it is there.", Recursive = true };
+    public static Option<string?> Config { get; } = new("--config")
+    {
+        Description = "Settings file; default streamrec.json in the working directory, if it is there.",
+        Recursive = true,
+    };
 
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON instead of a table." };
 
@@ -20,7 +24,10 @@ internal static class CommandContext
         return settings with
         {
             Kafka = settings.Kafka with { BootstrapServers = settings.Kafka.BootstrapServers ?? Variable("STREAMREC_KAFKA_BOOTSTRAP") ?? up?.KafkaBootstrap },
-            Postgres = settings.Postgres with { ConnectionString = settings.Postgres.ConnectionString ?? Variable("STREAMREC_POSTGRES") ?? up?.PostgresConnectionString },
+            Postgres = settings.Postgres with
+            {
+                ConnectionString = settings.Postgres.ConnectionString ?? Variable("STREAMREC_POSTGRES") ?? up?.PostgresConnectionString,
+            },
             Redis = settings.Redis with { ConnectionString = settings.Redis.ConnectionString ?? Variable("STREAMREC_REDIS") ?? up?.RedisConnectionString },
         };
     }

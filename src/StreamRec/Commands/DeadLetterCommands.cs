@@ -16,7 +16,8 @@ internal static class DeadLetterCommands
     private static readonly Option<int?> MaxReplays = new("--max-replays") { Description = "Only those sent back at most this often before; 0 = never." };
     private static readonly Option<int> Limit = new("--limit") { Description = "At most this many.", DefaultValueFactory = _ => 50 };
 
-    public static Command Create() => new("deadletters", "Input that could not be applied: look at it, mend the cause, replay it.") { List(), Show(), Replay() };
+    public static Command Create() =>
+        new("deadletters", "Input that could not be applied: look at it, mend the cause, replay it.") { List(), Show(), Replay() };
 
     private static Command List()
     {
@@ -52,11 +53,15 @@ internal static class DeadLetterCommands
             if (letter is null)
                 return CommandContext.Fail($"there is no dead letter at partition {parsed.GetValue(partition)}, offset {parsed.GetValue(offset)}");
             System.Console.WriteLine($"reason  {letter.Reason}{(letter.Detail is { } detail ? $": {detail}" : "")}");
-            System.Console.WriteLine($"source  {letter.SourceTopic} [{letter.SourcePartition}] @ {letter.SourceOffset}, set aside {letter.Time:u}, replayed {letter.Replays} times");
+            System.Console.WriteLine(
+                $"source  {letter.SourceTopic} [{letter.SourcePartition}] @ {letter.SourceOffset}, "
+                + $"set aside {letter.Time:u}, replayed {letter.Replays} times");
             System.Console.WriteLine($"key     {Readable(letter.Key)}");
             foreach (var (name, bytes) in letter.Headers)
                 System.Console.WriteLine($"header  {Readable(Encoding.UTF8.GetBytes(name))}: {Readable(bytes)}");
-            System.Console.WriteLine($"value   {(letter.TruncatedFrom is { } length ? $"(the first {letter.Value?.Length} of {length} bytes) " : "")}{Readable(letter.Value)}");
+            System.Console.WriteLine(
+                $"value   {(letter.TruncatedFrom is { } length ? $"(the first {letter.Value?.Length} of {length} bytes) " : "")}"
+                + Readable(letter.Value));
             if (letter.Value is { } value && !System.Text.Unicode.Utf8.IsValid(value))
                 System.Console.WriteLine($"hex     {Convert.ToHexStringLower(value)}");
             if (parsed.GetValue(output) is { } file)
@@ -68,13 +73,20 @@ internal static class DeadLetterCommands
 
     private static Command Replay()
     {
-        var command = new Command("replay", "Send the original bytes back to their topics. What is still bad comes back with a counter.") { Reason, Source, From, Until, MaxReplays };
+        var command = new Command("replay", "Send the original bytes back to their topics. What is still bad comes back with a counter.")
+        {
+            Reason, Source, From, Until, MaxReplays,
+        };
         command.SetAction(async (parsed, ct) =>
         {
             var (sent, truncated) = await new DeadLetters(Options(parsed)).ReplayAsync(Filter(parsed), ct);
             System.Console.WriteLine($"{sent.ToString("N0", CultureInfo.InvariantCulture)} dead letters sent back");
             if (truncated > 0)
-                System.Console.WriteLine($"{truncated.ToString("N0", CultureInfo.InvariantCulture)} left out: only their start was kept, they were larger than ingest.maxDeadLetterBytes");
+            {
+                System.Console.WriteLine(
+                    $"{truncated.ToString("N0", CultureInfo.InvariantCulture)} "
+                    + "left out: only their start was kept, they were larger than ingest.maxDeadLetterBytes");
+            }
             return 0;
         });
         return command;
@@ -84,7 +96,8 @@ internal static class DeadLetterCommands
     {
         var settings = CommandContext.Settings(parsed).Resolved();
         return settings.Kafka.BootstrapServers is null
-            ? throw new SettingsException("kafka.bootstrapServers is not set, STREAMREC_KAFKA_BOOTSTRAP is not set, and no servers of 'streamrec up' are running")
+            ? throw new SettingsException(
+                "kafka.bootstrapServers is not set, STREAMREC_KAFKA_BOOTSTRAP is not set, and no servers of 'streamrec up' are running")
             : settings.Ingest;
     }
 
@@ -104,7 +117,9 @@ internal static class DeadLetterCommands
         {
             string[] row =
             [
-                l.Partition.ToString(CultureInfo.InvariantCulture), l.Offset.ToString(CultureInfo.InvariantCulture), l.Time.ToString("u", CultureInfo.InvariantCulture),
+                l.Partition.ToString(CultureInfo.InvariantCulture),
+                l.Offset.ToString(CultureInfo.InvariantCulture),
+                l.Time.ToString("u", CultureInfo.InvariantCulture),
                 $"{l.SourceTopic} [{l.SourcePartition}] @ {l.SourceOffset}", l.Reason, l.Detail ?? "", Readable(l.Value, 60),
             ];
             table.AddRow([.. row.Select(cell => new Markup(Markup.Escape(cell)))]);

@@ -14,7 +14,10 @@ internal static class DoctorCommand
 
     public static Command Create()
     {
-        var command = new Command("doctor", "Check each prerequisite and say what to install. Exit code 1 if something needed is missing.") { CommandContext.Json };
+        var command = new Command("doctor", "Check each prerequisite and say what to install. Exit code 1 if something needed is missing.")
+        {
+            CommandContext.Json,
+        };
         command.SetAction(async (parsed, ct) =>
         {
             Check[] checks = [.. Runtime(), .. Stores(), .. await KafkaAsync(ct), .. Native()];
@@ -86,7 +89,12 @@ internal static class DoctorCommand
                 : new Check("Torch", "missing", "neither the package nor the subset is built: run infra/feed/setup, then ./streamrec again");
         bool openblas = Directory.Exists("/usr/lib/x86_64-linux-gnu/openblas-pthread") || Directory.Exists("/usr/lib/aarch64-linux-gnu/openblas-pthread");
         if (File.Exists(shim))
-            yield return new Check("OpenBLAS", openblas ? "ok" : "missing", openblas ? "found" : "training is 30 times slower without: apt-get install -y libopenblas0-pthread");
+        {
+            yield return new Check(
+                "OpenBLAS",
+                openblas ? "ok" : "missing",
+                openblas ? "found" : "training is 30 times slower without: apt-get install -y libopenblas0-pthread");
+        }
     }
 
     private static Check Server(string name, string variable, string? found, string program, string package) =>

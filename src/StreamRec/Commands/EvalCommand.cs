@@ -17,7 +17,9 @@ internal static class EvalCommand
 {
     private static readonly string[] ChannelChoices =
     [
-        ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong, ChannelNames.Ease, ChannelNames.EaseLong, ChannelNames.Nearby, ChannelNames.Personal, ChannelNames.Popularity, ChannelNames.Trending, ChannelNames.Markov, ChannelNames.Text,
+        ChannelNames.Gnn, ChannelNames.ItemKnn, ChannelNames.ItemKnnLong, ChannelNames.Ease, ChannelNames.EaseLong,
+        ChannelNames.Nearby, ChannelNames.Personal, ChannelNames.Popularity, ChannelNames.Trending,
+        ChannelNames.Markov, ChannelNames.Text,
     ];
 
     private static readonly Option<string> Dataset = new("--dataset") { Description = "Data set.", Required = true };
@@ -30,19 +32,36 @@ internal static class EvalCommand
 
     private static readonly Option<string?> Task = new("--task")
     {
-        Description = "Online Retail: repeat (every purchase counts, the default) or new (only items the person never bought). MovieLens has one task, exclude.",
+        Description =
+            "Online Retail: repeat (every purchase counts, the default) "
+            + "or new (only items the person never bought). MovieLens has one task, exclude.",
     };
 
-    private static readonly Option<string> Split = new("--split") { Description = "valid is for choosing settings, test for reporting.", DefaultValueFactory = _ => "test" };
+    private static readonly Option<string> Split =
+        new("--split") { Description = "valid is for choosing settings, test for reporting.", DefaultValueFactory = _ => "test" };
     private static readonly Option<int> Seeds = new("--seeds") { Description = "Runs with seeds 0, 1, …", DefaultValueFactory = _ => 3 };
-    private static readonly Option<string?> Channels = new("--channels") { Description = "Only these channels, separated by commas: " + string.Join(", ", ChannelChoices) + "." };
+    private static readonly Option<string?> Channels = new("--channels")
+    {
+        Description = "Only these channels, separated by commas: " + string.Join(", ", ChannelChoices) + ".",
+    };
     private static readonly Option<int> Every = new("--every") { Description = "Judge every n-th event only; for a quick look.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<int> LearnEvery = new("--learn-every") { Description = "Learn the blend from every n-th event only.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<int> LearnOn = new("--learn-on") { Description = "Judge as well a model that is fine-tuned on each so many events of the test part, right after they were judged." };
-    private static readonly Option<bool> FineTuned = new("--fine-tuned") { Description = "Judge as well a graph channel that learned the train part in full and the validation part by fine-tuning." };
+    private static readonly Option<int> LearnEvery =
+        new("--learn-every") { Description = "Learn the blend from every n-th event only.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<int> LearnOn = new("--learn-on")
+    {
+        Description = "Judge as well a model that is fine-tuned on each so many events of the test part, right after they were judged.",
+    };
+    private static readonly Option<bool> FineTuned = new("--fine-tuned")
+    {
+        Description = "Judge as well a graph channel that learned the train part in full and the validation part by fine-tuning.",
+    };
     private static readonly Option<DirectoryInfo?> Models = new("--models") { Description = "Keep trained encoders here and use those that fit the settings." };
-    private static readonly Option<DirectoryInfo?> Raw = new("--raw") { Description = "Write each ranker's results per question here, as DATASET/NAME[.seedN].npz." };
-    private static readonly Option<FileInfo[]> Against = new("--against") { Description = "Raw .npz of another system: adds the paired difference in NDCG@10. May be given several times." };
+    private static readonly Option<DirectoryInfo?> Raw =
+        new("--raw") { Description = "Write each ranker's results per question here, as DATASET/NAME[.seedN].npz." };
+    private static readonly Option<FileInfo[]> Against = new("--against")
+    {
+        Description = "Raw .npz of another system: adds the paired difference in NDCG@10. May be given several times.",
+    };
     private static readonly Option<FileInfo?> Report = new("--report") { Description = "Also write everything as one JSON object." };
     private static readonly Option<bool> NoBaselines = new("--no-baselines") { Description = "Leave out the rankers that stand beside every result." };
     private static readonly Option<bool> NoText = new("--no-text") { Description = "Leave the items' texts out." };
@@ -65,7 +84,11 @@ internal static class EvalCommand
     {
         var settings = CommandContext.Settings(parsed);
         var options = OptionsOf(parsed);
-        var against = (parsed.GetValue(Against) ?? []).ToDictionary(f => Path.GetFileNameWithoutExtension(f.Name), f => ReadRaw(f.FullName), StringComparer.Ordinal);
+        var against = (parsed.GetValue(Against) ?? [])
+            .ToDictionary(
+                f => Path.GetFileNameWithoutExtension(f.Name),
+                f => ReadRaw(f.FullName),
+                StringComparer.Ordinal);
         using var loggers = CommandContext.Loggers(LogLevel.Information);
         EvaluationSet set = null!;
         EvalResult result = null!;
@@ -105,7 +128,10 @@ internal static class EvalCommand
         var task = parsed.GetValue(Task) ?? (shop ? "repeat" : "exclude");
         if (shop == (task == "exclude"))
             throw new SourceException($"--task {task}: {(shop ? "online-retail has the tasks repeat and new" : "MovieLens has the task exclude only")}");
-        int AtLeastOne(Option<int> option) => parsed.GetValue(option) is >= 1 and var n ? n : throw new SourceException($"{option.Name} {parsed.GetValue(option)} must be at least 1");
+        int AtLeastOne(Option<int> option) =>
+            parsed.GetValue(option) is >= 1 and var n
+                ? n
+                : throw new SourceException($"{option.Name} {parsed.GetValue(option)} must be at least 1");
         string[] channels = [.. (parsed.GetValue(Channels) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
         if (channels.FirstOrDefault(c => !ChannelChoices.Contains(c)) is { } unknown)
             throw new SourceException($"--channels: '{unknown}' is not one of {string.Join(", ", ChannelChoices)}");
@@ -113,7 +139,12 @@ internal static class EvalCommand
         if (learnOn < 0)
             throw new SourceException($"--learn-on {learnOn} must be above 0");
         if ((learnOn > 0 || fineTuned) && (parsed.GetValue(Protocol) == "temporal" || parsed.GetValue(Split) == "valid"))
-            throw new SourceException($"{(fineTuned ? "--fine-tuned" : "--learn-on")} needs a prequential protocol and --split test, not --protocol {parsed.GetValue(Protocol)} --split {parsed.GetValue(Split)}");
+        {
+            throw new SourceException(
+                $"{(fineTuned ? "--fine-tuned" : "--learn-on")} "
+                + "needs a prequential protocol and --split test, "
+                + $"not --protocol {parsed.GetValue(Protocol)} --split {parsed.GetValue(Split)}");
+        }
         if (fineTuned && channels.Length > 0 && !channels.Contains(ChannelNames.Gnn))
             throw new SourceException($"--fine-tuned judges the channel {ChannelNames.Gnn}, which --channels {string.Join(',', channels)} leaves out");
         return new EvalOptions
@@ -189,9 +220,15 @@ internal static class EvalCommand
 
     private static void Print(EvalReport report)
     {
-        AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{report.Dataset}, {report.Protocol}, {report.Task}, {report.Part} part, every {report.Every}; test part sha256 {report.Split.TestSha256EventOrder}");
+        var digest = report.Split.TestSha256EventOrder;
+        AnsiConsole.MarkupLineInterpolated(
+            CultureInfo.InvariantCulture,
+            $"{report.Dataset}, {report.Protocol}, {report.Task}, {report.Part} part, every {report.Every}; test part sha256 {digest}");
         var temporal = report.Protocol == "temporal";
-        var table = new Table().AddColumns("name", "seed", "n", "NDCG@10", "95 %", temporal ? "Recall@20" : "HR@10", temporal ? "coverage@20" : "HR@20", temporal ? "cold R@20" : "cold HR@20", "train s");
+        var table = new Table().AddColumns(
+            "name", "seed", "n", "NDCG@10", "95 %",
+            temporal ? "Recall@20" : "HR@10", temporal ? "coverage@20" : "HR@20", temporal ? "cold R@20" : "cold HR@20",
+            "train s");
         foreach (var name in report.Models.SelectMany(m => m.Paired.Keys).Distinct(StringComparer.Ordinal))
             table.AddColumn(Markup.Escape($"− {name} (z)"));
         foreach (var m in report.Models)

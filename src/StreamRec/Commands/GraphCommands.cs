@@ -67,7 +67,11 @@ internal static class GraphCommands
     private static Command Export()
     {
         var output = new Option<string>("--out") { Description = "Folder to write into.", Required = true };
-        var format = new Option<string>("--format") { Description = "npy: one NumPy array per column, ids and catalogue as JSON.", DefaultValueFactory = _ => "npy" };
+        var format = new Option<string>("--format")
+        {
+            Description = "npy: one NumPy array per column, ids and catalogue as JSON.",
+            DefaultValueFactory = _ => "npy",
+        };
         format.AcceptOnlyFromAmong("npy");
         var command = new Command("export", "Write the graph for a trainer outside; 'models import' takes back what it makes.") { output, format };
         command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (settings, stores) =>
@@ -76,7 +80,9 @@ internal static class GraphCommands
             var split = TemporalSplit.Of(snapshot.Count, settings.Trainer.ValidShare, settings.Trainer.HoldoutShare);
             var folder = parsed.GetValue(output)!;
             var edges = GraphExport.Write(snapshot, EventTypes.Default, split.TrainEnd, split.ValidEnd, folder);
-            System.Console.WriteLine($"{Number(snapshot.Count)} events of {Number(snapshot.Users.Length)} users and {Number(snapshot.Items.Length)} items, {Number(edges)} edges before event {Number(split.TrainEnd)}: {folder}");
+            System.Console.WriteLine(
+                $"{Number(snapshot.Count)} events of {Number(snapshot.Users.Length)} users and {Number(snapshot.Items.Length)} items, "
+                + $"{Number(edges)} edges before event {Number(split.TrainEnd)}: {folder}");
             return 0;
         }, ct));
         return command;

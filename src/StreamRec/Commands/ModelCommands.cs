@@ -60,7 +60,9 @@ internal static class ModelCommands
         {
             var version = parsed.GetValue(Version);
             var from = await stores.Registry.PromoteAsync(version, Environment.UserName, ct);
-            return from == version ? $"model {version} serves already" : $"model {version} serves now (before: {from?.ToString(CultureInfo.InvariantCulture) ?? "none"})";
+            return from == version
+                ? $"model {version} serves already"
+                : $"model {version} serves now (before: {from?.ToString(CultureInfo.InvariantCulture) ?? "none"})";
         }), ct));
         return command;
     }
@@ -89,7 +91,11 @@ internal static class ModelCommands
                 return CommandContext.Fail($"there is no model version {b}");
             var table = new Table().AddColumns("metric", $"v{a}", $"v{b}", "difference");
             foreach (var metric in first.Metrics.Keys.Intersect(second.Metrics.Keys).Order(StringComparer.Ordinal))
-                table.AddRow(Markup.Escape(metric), Number(first.Metrics[metric]), Number(second.Metrics[metric]), Number(second.Metrics[metric] - first.Metrics[metric]));
+            {
+                table.AddRow(
+                    Markup.Escape(metric), Number(first.Metrics[metric]), Number(second.Metrics[metric]),
+                    Number(second.Metrics[metric] - first.Metrics[metric]));
+            }
             AnsiConsole.Write(table);
             return 0;
         }, ct));
@@ -99,7 +105,11 @@ internal static class ModelCommands
     private static Command Import()
     {
         var folder = new Argument<string>("folder") { Description = "What an external trainer hands back: external.json, items.json, model.safetensors." };
-        var command = new Command("import", "Assemble, judge and register a model trained outside on a 'graph export'. 0 promoted, 3 rejected by the gate.") { folder };
+        var command = new Command(
+            "import", "Assemble, judge and register a model trained outside on a 'graph export'. 0 promoted, 3 rejected by the gate.")
+        {
+            folder,
+        };
         command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (settings, stores) =>
         {
             using var loggers = CommandContext.Loggers();

@@ -14,7 +14,10 @@ internal static class ModelMapCommand
         var version = new Argument<long>("version") { Description = "Model version, as 'models list' shows it." };
         var output = new Option<string>("--out") { Description = "SVG file to write.", Required = true };
         var items = new Option<int>("--items") { Description = "Items on the map at most, those with most events.", DefaultValueFactory = _ => 2_000 };
-        var projector = new Option<string?>("--projector") { Description = "Also write vectors.tsv, metadata.tsv and projector_config.pbtxt of all items into this folder (tensorboard --logdir FOLDER)." };
+        var projector = new Option<string?>("--projector")
+        {
+            Description = "Also write vectors.tsv, metadata.tsv and projector_config.pbtxt of all items into this folder (tensorboard --logdir FOLDER).",
+        };
         var text = new Option<bool>("--text") { Description = "The items' text vectors instead of their graph vectors." };
         var command = new Command("map", "Draw a model's items, near ones near each other, coloured by category.") { version, output, items, projector, text };
         command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (_, stores) =>
@@ -24,9 +27,18 @@ internal static class ModelMapCommand
             var artifact = ModelArtifact.Load(row.Path);
             var tensor = parsed.GetValue(text) ? TensorNames.ItemText : TensorNames.ItemVectors;
             if (!artifact.Tensors.TryGetValue(tensor, out var vectors))
-                return CommandContext.Fail($"model {row.Version} has no tensor '{tensor}'; it has {string.Join(", ", artifact.Tensors.Keys.Where(k => k.StartsWith("item.", StringComparison.Ordinal)).Order())}");
+            {
+                return CommandContext.Fail(
+                    $"model {row.Version} has no tensor '{tensor}'; "
+                    + $"it has {string.Join(", ", artifact.Tensors.Keys.Where(k => k.StartsWith("item.", StringComparison.Ordinal)).Order())}");
+            }
             var catalogue = (await stores.Graph.CatalogueAsync(ct)).ToDictionary(i => i.ItemId, StringComparer.Ordinal);
-            MapLabel[] labels = [.. artifact.Items.Select(id => catalogue.TryGetValue(id, out var item) ? new MapLabel(id, item.Title, item.Categories.Count > 0 ? item.Categories[0] : "") : new MapLabel(id, "", ""))];
+            MapLabel[] labels =
+            [
+                .. artifact.Items.Select(id => catalogue.TryGetValue(id, out var item)
+                    ? new MapLabel(id, item.Title, item.Categories.Count > 0 ? item.Categories[0] : "")
+                    : new MapLabel(id, "", ""))
+            ];
             var width = (int)vectors.Shape[1];
             if (parsed.GetValue(projector) is { } folder)
                 ItemMap.WriteProjector(folder, vectors.Data, width, labels);

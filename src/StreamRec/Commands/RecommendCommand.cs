@@ -11,15 +11,27 @@ namespace StreamRec.Commands;
 internal static class RecommendCommand
 {
     private static readonly Option<int> K = new("--k") { Description = "Length of the list, 1..500.", DefaultValueFactory = _ => 10 };
-    private static readonly Option<bool> Explain = new("--explain") { Description = "Show channel and reason of each item, and what each event of the user's history does for it in the graph channel." };
-    private static readonly Option<bool> Mask = new("--mask") { Description = "With --explain: also learn the smallest part of the history that carries each item (GNNExplainer); about a second per item." };
-    private static readonly Option<bool> Neighbours = new("--neighbours") { Description = "With --explain: also show each item's neighbours in the item graph and their importance; reads a snapshot of the graph." };
+    private static readonly Option<bool> Explain = new("--explain")
+    {
+        Description = "Show channel and reason of each item, and what each event of the user's history does for it in the graph channel.",
+    };
+    private static readonly Option<bool> Mask = new("--mask")
+    {
+        Description = "With --explain: also learn the smallest part of the history that carries each item (GNNExplainer); about a second per item.",
+    };
+    private static readonly Option<bool> Neighbours = new("--neighbours")
+    {
+        Description = "With --explain: also show each item's neighbours in the item graph and their importance; reads a snapshot of the graph.",
+    };
     private static readonly Option<int> TimeoutSeconds = new("--timeout") { Description = "Seconds to wait for the answer.", DefaultValueFactory = _ => 10 };
 
     public static Command Create()
     {
         var user = new Argument<string>("user") { Description = "User id." };
-        var command = new Command("recommend", "Ask for one user's list over the topics.") { user, K, Explain, Mask, Neighbours, TimeoutSeconds, CommandContext.Json };
+        var command = new Command("recommend", "Ask for one user's list over the topics.")
+        {
+            user, K, Explain, Mask, Neighbours, TimeoutSeconds, CommandContext.Json,
+        };
         command.SetAction((parsed, ct) => CommandContext.WithStoresAsync(parsed, async (settings, stores) =>
         {
             var list = await AskAsync(settings, parsed.GetValue(user)!, parsed.GetValue(K), TimeSpan.FromSeconds(parsed.GetValue(TimeoutSeconds)), ct);
@@ -43,7 +55,8 @@ internal static class RecommendCommand
     private static async Task<RecommendationList?> AskAsync(Settings settings, string user, int k, TimeSpan timeout, CancellationToken ct)
     {
         var topics = settings.Topics;
-        var bootstrap = settings.Kafka.BootstrapServers ?? throw new SettingsException("kafka.bootstrapServers is not set and no servers of 'streamrec up' are running");
+        var bootstrap = settings.Kafka.BootstrapServers
+            ?? throw new SettingsException("kafka.bootstrapServers is not set and no servers of 'streamrec up' are running");
         var request = new RecommendationRequest { RequestId = Guid.CreateVersion7().ToString(), UserId = user, K = k, Surface = "cli" };
         using var consumer = new ConsumerBuilder<string, byte[]>(new ConsumerConfig
         {
@@ -86,7 +99,13 @@ internal static class RecommendCommand
         foreach (var item in list.Items)
         {
             var title = titles.GetValueOrDefault(item.ItemId, "");
-            List<string> row = [item.Rank.ToString(CultureInfo.InvariantCulture), item.ItemId, title, item.Score.ToString("0.000", CultureInfo.InvariantCulture)];
+            List<string> row =
+            [
+                item.Rank.ToString(CultureInfo.InvariantCulture),
+                item.ItemId,
+                title,
+                item.Score.ToString("0.000", CultureInfo.InvariantCulture),
+            ];
             if (explain)
                 row.AddRange([item.Channel, ReasonOf(item, titles)]);
             table.AddRow([.. row.Select(cell => new Markup(Markup.Escape(cell)))]);

@@ -57,7 +57,12 @@ internal sealed class RecommendExplanation(Settings settings, Connections stores
         {
             ct.ThrowIfCancellationRequested();
             if (model.TryGetItem(item.ItemId, out var index))
-                explanations.Add(Explain(artifact, graph, item.ItemId, index, recent, history, attributes, list.GeneratedAt.ToUnixTimeMilliseconds(), titles, imports));
+            {
+                explanations.Add(
+                    Explain(
+                        artifact, graph, item.ItemId, index, recent, history, attributes,
+                        list.GeneratedAt.ToUnixTimeMilliseconds(), titles, imports));
+            }
         }
 
         if (json)
@@ -112,11 +117,19 @@ internal sealed class RecommendExplanation(Settings settings, Connections stores
             foreach (var part in e.Events.Take(ShownEvents))
             {
                 var masked = part.Mask is { } m ? $", mask {Number(m)}" : "";
-                tree.AddNode(Markup.Escape($"{Named(part.ItemId, part.Title)} of {part.Time:yyyy-MM-dd HH:mm}: score {part.Gain.ToString("+0.000;-0.000", CultureInfo.InvariantCulture)}, attention {Number(part.Attention)}{masked}"));
+                tree.AddNode(Markup.Escape(
+                    $"{Named(part.ItemId, part.Title)} of {part.Time:yyyy-MM-dd HH:mm}: "
+                    + $"score {part.Gain.ToString("+0.000;-0.000", CultureInfo.InvariantCulture)}, attention {Number(part.Attention)}{masked}"));
             }
 
             if (e.Neighbours.Count > 0)
-                tree.AddNode(Markup.Escape("in the item graph beside " + string.Join(", ", e.Neighbours.Take(ShownNeighbours).Select(n => $"{Named(n.ItemId, n.Title)} ({Number(n.Importance)})"))));
+            {
+                tree.AddNode(Markup.Escape(
+                    "in the item graph beside "
+                    + string.Join(
+                        ", ",
+                        e.Neighbours.Take(ShownNeighbours).Select(n => $"{Named(n.ItemId, n.Title)} ({Number(n.Importance)})"))));
+            }
             AnsiConsole.Write(tree);
         }
     }

@@ -9,10 +9,17 @@ internal static class RunCommand
 {
     public static Command Create()
     {
-        var roles = new Argument<string[]>("role") { Description = "ingest, trainer, scorer, console or all; several may be named.", Arity = ArgumentArity.OneOrMore };
+        var roles = new Argument<string[]>("role")
+        {
+            Description = "ingest, trainer, scorer, console or all; several may be named.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         roles.AcceptOnlyFromAmong("ingest", "trainer", "scorer", "console", "all");
         var fromOffset = new Option<long?>("--from-offset") { Description = "Ingest: where a fresh schema begins to read interactions, in every partition." };
-        var fromTime = new Option<DateTimeOffset?>("--from-time") { Description = "Ingest: a fresh schema begins with the first interactions that reached the log at or after this time." };
+        var fromTime = new Option<DateTimeOffset?>("--from-time")
+        {
+            Description = "Ingest: a fresh schema begins with the first interactions that reached the log at or after this time.",
+        };
         var command = new Command("run", "Run one or more roles until stopped.") { roles, fromOffset, fromTime };
         command.Validators.Add(result =>
         {

@@ -25,8 +25,14 @@ internal static class TextCommands
         var repository = new Argument<string>("repository") { Description = "owner/name, such as sentence-transformers/all-MiniLM-L6-v2." };
         var output = new Option<string?>("--out") { Description = "Folder; default NAME under text.folder." };
         var revision = new Option<string>("--revision") { Description = "Branch, tag or commit.", DefaultValueFactory = _ => "main" };
-        var endpoint = new Option<string?>("--endpoint") { Description = "Server with Hugging Face's layout; default HF_ENDPOINT, else https://huggingface.co." };
-        var command = new Command("pull", "Fetch a BERT sentence encoder; goes on where a cut connection left off, and checks every file.") { repository, output, revision, endpoint };
+        var endpoint = new Option<string?>("--endpoint")
+        {
+            Description = "Server with Hugging Face's layout; default HF_ENDPOINT, else https://huggingface.co.",
+        };
+        var command = new Command("pull", "Fetch a BERT sentence encoder; goes on where a cut connection left off, and checks every file.")
+        {
+            repository, output, revision, endpoint,
+        };
         command.SetAction(async (parsed, ct) =>
         {
             var settings = CommandContext.Settings(parsed);
@@ -37,11 +43,21 @@ internal static class TextCommands
                 return CommandContext.Fail($"--endpoint '{server}' is no http or https address");
             var options = new HubOptions { Endpoint = uri, Revision = parsed.GetValue(revision)!, Token = Environment.GetEnvironmentVariable("HF_TOKEN") };
             IReadOnlyList<PulledFile> files = [];
-            await WithBarsAsync(async bars => files = await new WeightsPull(options).PullAsync(name, folder, new Bars<PullProgress>(p => bars(p.File, p.Done, p.Total)), ct));
+            await WithBarsAsync(async bars =>
+                files = await new WeightsPull(options).PullAsync(
+                    name, folder,
+                    new Bars<PullProgress>(p => bars(p.File, p.Done, p.Total)),
+                    ct));
             foreach (var file in files)
-                System.Console.WriteLine($"{file.Name}: {file.Size.ToString("N0", CultureInfo.InvariantCulture)} bytes, sha256 {file.Sha256}{(file.Verified ? "" : " (the server gave no checksum to compare)")}");
+            {
+                System.Console.WriteLine(
+                    $"{file.Name}: {file.Size.ToString("N0", CultureInfo.InvariantCulture)} bytes, "
+                    + $"sha256 {file.Sha256}{(file.Verified ? "" : " (the server gave no checksum to compare)")}");
+            }
             using var encoder = SentenceEncoder.Open(folder);
-            System.Console.WriteLine($"{encoder.Dimension} dimensions, {encoder.Tokenizer.Vocabulary.Count} pieces, at most {encoder.MaxTokens} tokens; use it with text.weights = {folder}");
+            System.Console.WriteLine(
+                $"{encoder.Dimension} dimensions, {encoder.Tokenizer.Vocabulary.Count} pieces, at most {encoder.MaxTokens} tokens; "
+                + $"use it with text.weights = {folder}");
             return 0;
         });
         return command;
@@ -50,8 +66,15 @@ internal static class TextCommands
     private static Command Pretrain()
     {
         var output = new Option<string?>("--out") { Description = "Folder, replaced as a whole; default where the trainer looks for it (text.folder)." };
-        var from = new Option<string?>("--from") { Description = "Go on from this encoder instead of a fresh one: contrast of each text with its masked self." };
-        var lora = new Option<int>("--lora") { Description = "With --from: rank of the adapters on query and value, all other weights frozen; 0 trains all weights.", DefaultValueFactory = _ => 8 };
+        var from = new Option<string?>("--from")
+        {
+            Description = "Go on from this encoder instead of a fresh one: contrast of each text with its masked self.",
+        };
+        var lora = new Option<int>("--lora")
+        {
+            Description = "With --from: rank of the adapters on query and value, all other weights frozen; 0 trains all weights.",
+            DefaultValueFactory = _ => 8,
+        };
         var freeze = new Option<int>("--freeze") { Description = "With --from: layers from below that keep their weights.", DefaultValueFactory = _ => 0 };
         var steps = new Option<int?>("--steps") { Description = "Training steps; default text.pretrain.steps." };
         var command = new Command("pretrain", "Train a text encoder on the catalogue's own text.") { Items, output, from, lora, freeze, steps };
@@ -63,7 +86,11 @@ internal static class TextCommands
                 return CommandContext.Fail("no item has a title, a text or a category: there is nothing to train on");
             var folder = parsed.GetValue(output);
             var options = settings.Text.Pretrain;
-            options = options with { Steps = parsed.GetValue(steps) ?? options.Steps, MaxTime = parsed.GetValue(steps) is null ? options.MaxTime : TimeSpan.MaxValue };
+            options = options with
+            {
+                Steps = parsed.GetValue(steps) ?? options.Steps,
+                MaxTime = parsed.GetValue(steps) is null ? options.MaxTime : TimeSpan.MaxValue,
+            };
             TorchRuntime.Prepare(settings.Trainer.Threads);
             var watch = Stopwatch.StartNew();
             var last = default(TextProgress);
@@ -75,14 +102,23 @@ internal static class TextCommands
                     {
                         var adapters = parsed.GetValue(lora) > 0 ? new LoraOptions { Rank = parsed.GetValue(lora), Alpha = 2 * parsed.GetValue(lora) } : null;
                         folder ??= Path.Combine(settings.Text.Folder, Path.GetFileName(Path.TrimEndingDirectorySeparator(start)) + "-tuned");
-                        TextTuner.Run(texts, start, new TuneOptions { Steps = options.Steps, Lora = adapters, FrozenLayers = parsed.GetValue(freeze), Seed = options.Seed }, folder, progress, ct);
+                        TextTuner.Run(
+                            texts, start,
+                            new TuneOptions
+                            {
+                                Steps = options.Steps, Lora = adapters,
+                                FrozenLayers = parsed.GetValue(freeze), Seed = options.Seed,
+                            },
+                            folder, progress, ct);
                     }
                     else
                     {
                         folder = TextEncoder.Pretrain(texts, settings.Text with { Pretrain = options }, folder, progress, ct);
                     }
                 }, ct));
-            System.Console.WriteLine($"{texts.Length} texts, {last.Done} steps in {watch.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s, last loss {last.Loss.ToString("0.000", CultureInfo.InvariantCulture)}: {folder}");
+            System.Console.WriteLine(
+                $"{texts.Length} texts, {last.Done} steps in {watch.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s, "
+                + $"last loss {last.Loss.ToString("0.000", CultureInfo.InvariantCulture)}: {folder}");
             return 0;
         });
         return command;
@@ -90,7 +126,10 @@ internal static class TextCommands
 
     private static Command Encode()
     {
-        var output = new Option<string?>("--out") { Description = "Folder for vectors.safetensors (tensor 'vectors' [items, width]) and items.json (ids in row order)." };
+        var output = new Option<string?>("--out")
+        {
+            Description = "Folder for vectors.safetensors (tensor 'vectors' [items, width]) and items.json (ids in row order).",
+        };
         var command = new Command("encode", "Vectors of the items' texts, through the cache; a text seen before costs a read.") { Items, output };
         command.SetAction(async (parsed, ct) =>
         {
@@ -109,7 +148,8 @@ internal static class TextCommands
                 }), ct), ct));
             System.Console.WriteLine(
                 $"{items.Count} items, {matrix!.Dimension} dimensions, {computed} texts encoded and the rest read or blank, "
-                + $"{watch.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s, encoder {matrix.EncoderDigest[..Math.Min(12, matrix.EncoderDigest.Length)]}");
+                + $"{watch.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s, "
+                + $"encoder {matrix.EncoderDigest[..Math.Min(12, matrix.EncoderDigest.Length)]}");
             if (parsed.GetValue(output) is not { } folder)
                 return 0;
             Directory.CreateDirectory(folder);
@@ -135,7 +175,9 @@ internal static class TextCommands
 
     /// <summary>One bar per name, made when it first reports.</summary>
     private static Task WithBarsAsync(Func<Action<string, long, long?>, Task> work) =>
-        AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn()).StartAsync(async progress =>
+        AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .StartAsync(async progress =>
         {
             var bars = new Dictionary<string, ProgressTask>(StringComparer.Ordinal);
             await work((name, done, total) =>

@@ -25,7 +25,11 @@ internal static class Accounting
         var faults = new List<string>();
         var accounted = outcome.Applied + outcome.Duplicates + outcome.DeadLetterTotal;
         if (accounted != outcome.Produced)
-            faults.Add(Text($"produced {outcome.Produced:N0}, but applied {outcome.Applied:N0} + duplicates {outcome.Duplicates:N0} + dead letters {outcome.DeadLetterTotal:N0} = {accounted:N0}"));
+        {
+            faults.Add(
+                Text($"produced {outcome.Produced:N0}, but applied {outcome.Applied:N0} + duplicates {outcome.Duplicates:N0} ")
+                + Text($"+ dead letters {outcome.DeadLetterTotal:N0} = {accounted:N0}"));
+        }
         if (outcome.Lost != 0)
             faults.Add(Text($"{outcome.Lost:N0} events were deleted by the broker before they were read"));
         if (expected is null)

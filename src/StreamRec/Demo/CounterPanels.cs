@@ -20,7 +20,11 @@ internal static class CounterPanels
         ("edges per user", s.Graph.Users == 0 ? "–" : Rate(s.Graph.Edges / (double)s.Graph.Users))));
 
     public static Panel Lists(DemoSnapshot s, int width) => DemoView.Box("lists out", new Rows(
-        new Markup($"[bold {Served}]{Rate(Last(s.ListsPerSecond)),7}[/] [{Label}]lists/s[/]   [bold]{Count(s.Lists)}[/] [{Label}]by[/] {Version(s.ServingVersion)}") { Overflow = Overflow.Ellipsis },
+        new Markup(
+            $"[bold {Served}]{Rate(Last(s.ListsPerSecond)),7}[/] [{Label}]lists/s[/]   [bold]{Count(s.Lists)}[/] [{Label}]by[/] {Version(s.ServingVersion)}")
+        {
+            Overflow = Overflow.Ellipsis,
+        },
         new Markup(Sparkline(s.ListsPerSecond, width, Served)),
         Latency("event → list", s.EventToList),
         Latency("request → list", s.RequestToList),

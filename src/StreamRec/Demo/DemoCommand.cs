@@ -17,7 +17,10 @@ internal static class DemoCommand
     public static Command Create()
     {
         var inputs = new InputOptions("simulate");
-        var minutes = new Option<double?>("--minutes") { Description = "Stop sending after so many minutes. With simulate it sets how many events there are; default 3." };
+        var minutes = new Option<double?>("--minutes")
+        {
+            Description = "Stop sending after so many minutes. With simulate it sets how many events there are; default 3.",
+        };
         var report = new Option<string?>("--report") { Description = "Write what was measured to this file, as JSON." };
         var noConsole = new Option<bool>("--no-console") { Description = "No live picture and no web console: plain lines." };
         var rates = new RateOptions();
@@ -35,7 +38,9 @@ internal static class DemoCommand
             var count = events > 0 ? events : (long)((time ?? 3) * 60 * (pace ?? DemoOptions.SimulatedSpeed));
             var options = new DemoOptions
             {
-                Dataset = dataset, Data = data, Map = map, Events = events, Speed = pace, Report = parsed.GetValue(report), NoConsole = parsed.GetValue(noConsole),
+                Dataset = dataset, Data = data, Map = map, Events = events, Speed = pace,
+                Report = parsed.GetValue(report),
+                NoConsole = parsed.GetValue(noConsole),
                 Duration = time is { } limit && !simulated ? TimeSpan.FromMinutes(limit) : null,
                 Simulator = rates.Read(parsed) with { Events = count },
             };
@@ -49,7 +54,8 @@ internal static class DemoCommand
     {
         private readonly Option<int> _seed = new("--seed") { Description = "Seed of simulate.", DefaultValueFactory = _ => Defaults.Seed };
         private readonly Option<int> _users = new("--users") { Description = "People in simulate.", DefaultValueFactory = _ => Defaults.Users };
-        private readonly Option<int> _items = new("--items") { Description = "Items in simulate, over the whole run.", DefaultValueFactory = _ => Defaults.Items };
+        private readonly Option<int> _items =
+            new("--items") { Description = "Items in simulate, over the whole run.", DefaultValueFactory = _ => Defaults.Items };
         private readonly Option<double> _malformed = Rate("--malformed", "broken messages", Defaults.Malformed);
         private readonly Option<double> _duplicates = Rate("--duplicates", "repeated messages", Defaults.Duplicates);
         private readonly Option<double> _late = Rate("--late", "events arriving minutes to days late", Defaults.Late);
@@ -77,7 +83,10 @@ internal static class DemoCommand
     {
         private readonly Option<string> _dataset;
         private readonly Option<string?> _data = new("--data") { Description = "Folder of ml-100k or online-retail; the file of csv." };
-        private readonly Option<string?> _map = new("--map") { Description = "Columns of csv: user=…,item=…,time=…[,type=…,value=…,title=…,text=…,category=…,event=…,session=…]." };
+        private readonly Option<string?> _map = new("--map")
+        {
+            Description = "Columns of csv: user=…,item=…,time=…[,type=…,value=…,title=…,text=…,category=…,event=…,session=…].",
+        };
         private readonly Option<long> _events = new("--events") { Description = "Only the first so many interactions." };
         private readonly Option<string?> _speed = new("--speed") { Description = "Interactions per second, or max. Default max; 500 for simulate." };
 

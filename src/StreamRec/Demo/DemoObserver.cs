@@ -78,9 +78,13 @@ internal sealed class DemoObserver(DemoSnapshot start, RoleHost host, Replayer r
         {
             Phase = Phase, Elapsed = clock.Elapsed, Sent = replayer.Stats.Sent, Hold = hold,
             SentPerSecond = _history.Rates(0), AppliedPerSecond = _history.Rates(1), ListsPerSecond = _history.Rates(2),
-            IngestLag = replayer.Lags[0].Lag, ScorerLag = stats.Lag, Applied = applied, Duplicates = progress.Sum(p => p.Duplicates), DeadLetters = deadLetters, Graph = graph,
+            IngestLag = replayer.Lags[0].Lag, ScorerLag = stats.Lag, Applied = applied,
+            Duplicates = progress.Sum(p => p.Duplicates), DeadLetters = deadLetters,
+            Graph = graph,
             Runs = runs, Models = models, ServingVersion = stats.ModelVersion, Lists = stats.Lists, ListsSeenOutside = watch.Lists,
-            EventToList = stats.EventToList.Summary(), RequestToList = stats.RequestToList.Summary(), Prequential = stats.Prequential, Samples = stats.SampleUsers,
+            EventToList = stats.EventToList.Summary(), RequestToList = stats.RequestToList.Summary(),
+            Prequential = stats.Prequential,
+            Samples = stats.SampleUsers,
             Achievable = Achievable(last.Achievable),
         });
     }

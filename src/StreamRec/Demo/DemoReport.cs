@@ -93,7 +93,10 @@ internal sealed record ReportedPrequential(
     [property: JsonPropertyName("hr_10")] double Hr10, [property: JsonPropertyName("hr_20")] double Hr20, [property: JsonPropertyName("ndcg_10")] double Ndcg10,
     [property: JsonPropertyName("mrr_20")] double Mrr20, long N, IReadOnlyList<ReportedModelAccuracy> ByModel, ReportedMetrics BaselinePopularity);
 
-/// <summary>Messages taken and lists made per second between the first event sent and the last one scored, without the time everything was done and the replay waited for training.</summary>
+/// <summary>
+/// Messages taken and lists made per second between the first event sent and the last one
+/// scored, without the time everything was done and the replay waited for training.
+/// </summary>
 internal sealed record ReportedThroughput(double IngestPerS, double ListsPerS);
 
 /// <summary>The same counts computed from the input alone.</summary>

@@ -23,15 +23,21 @@ internal static class DemoRun
         if (options.Report is not null)
             await File.WriteAllTextAsync(options.Report, "", ct); // a path that cannot be written is told now, not after the run
         using var file = new FileLog(Path.Combine(LocalPaths.Root, ".streamrec", "demo.log"));
-        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(file).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Microsoft", LogLevel.Warning));
+        using var loggers = LoggerFactory.Create(logging => logging
+            .AddProvider(file)
+            .AddFilter("MassTransit", LogLevel.Warning)
+            .AddFilter("Microsoft", LogLevel.Warning));
         Say(clock, $"reading {options.Dataset}{(options.Data is null ? "" : $" from {options.Data}")}");
         var source = await Task.Run(() => EventSources.Open(options.Dataset, options.Data, options.Map, options.Events, options.Simulator), ct);
         foreach (var note in source.Notes)
             Say(clock, note);
         Say(clock, $"starting Postgres, Redis and Kafka of our own; log in {file.Path}");
-        await using var servers = await LocalServers.StartAsync(new LocalServersOptions { Root = LocalPaths.NewRunFolder("demo"), Log = loggers.CreateLogger("servers") }, ct);
+        await using var servers = await LocalServers.StartAsync(
+            new LocalServersOptions { Root = LocalPaths.NewRunFolder("demo"), Log = loggers.CreateLogger("servers") },
+            ct);
         await servers.CreateTopicsAsync([.. settings.Topics.All.Select(Topic)], ct);
-        using var announcement = RunningServers.Find() is null ? RunningServers.Announce(servers) : null; // recommend, models, deadletters … from another terminal
+        // For recommend, models, deadletters … from another terminal.
+        using var announcement = RunningServers.Find() is null ? RunningServers.Announce(servers) : null;
         Say(clock, $"broker: {servers.KafkaKind} at {servers.KafkaBootstrap}; starting all roles");
         await using var host = await RoleHost.StartAsync(Adapted(settings, options, source.Count, servers), Roles(options), loggers, ct);
         Say(clock, options.NoConsole ? "roles run" : $"roles run; web console on {host.Url}");
@@ -76,7 +82,11 @@ internal static class DemoRun
                 TrainAfterEvents = (events / 4) + 1, TrainEvery = TimeSpan.Zero, Poll = TimeSpan.FromMilliseconds(200),
             },
             // A full run of a demo is bounded: on a slow machine it learns for fewer epochs instead of holding the stream for minutes.
-            Trainer = settings.Trainer with { ModelsDirectory = Path.Combine(servers.Root, "models"), MaxTrainSeconds = Math.Min(settings.Trainer.MaxTrainSeconds, 60) },
+            Trainer = settings.Trainer with
+            {
+                ModelsDirectory = Path.Combine(servers.Root, "models"),
+                MaxTrainSeconds = Math.Min(settings.Trainer.MaxTrainSeconds, 60),
+            },
             // The replay follows the committed offsets; committing often lets it keep little outstanding, so that a list is soon made at full speed too.
             Ingest = settings.Ingest with { Kafka = new Dictionary<string, string>(settings.Ingest.Kafka) { ["auto.commit.interval.ms"] = "100" } },
             Scorer = settings.Scorer with { ArtifactRoot = Path.Combine(servers.Root, "models"), CommitInterval = TimeSpan.FromMilliseconds(100) },

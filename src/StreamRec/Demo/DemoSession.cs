@@ -46,7 +46,10 @@ internal sealed class DemoSession : IDisposable
         _counts = new TopicCounts(servers.KafkaBootstrap);
         _replayer = new Replayer(servers.KafkaBootstrap, _topics, Pace(options, host), loggers.CreateLogger<Replayer>())
         {
-            TrainingInProgress = () => _gate.Closed(_expected.Applied, (_host.Triggers?.NextVolume ?? long.MaxValue) - _before.Applied, _observer!.RunActive, _observer.EndedRuns),
+            TrainingInProgress = () => _gate.Closed(
+                _expected.Applied,
+                (_host.Triggers?.NextVolume ?? long.MaxValue) - _before.Applied,
+                _observer!.RunActive, _observer.EndedRuns),
             OnDelivered = Delivered,
         };
         var first = new DemoSnapshot
@@ -68,7 +71,9 @@ internal sealed class DemoSession : IDisposable
         Task[] helpers =
         [
             Task.Factory.StartNew(() => _watch.Run(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default),
-            _observer.RunAsync(LookEvery, stop.Token), Task.Run(() => ShowAsync(stop.Token), CancellationToken.None), _requester.RunAsync(RequestsPerSecond, stopAsking.Token),
+            _observer.RunAsync(LookEvery, stop.Token),
+            Task.Run(() => ShowAsync(stop.Token), CancellationToken.None),
+            _requester.RunAsync(RequestsPerSecond, stopAsking.Token),
         ];
         var replay = ReplayAsync(stopAsking, stopSending.Token);
         try
@@ -163,7 +168,9 @@ internal sealed class DemoSession : IDisposable
             Dataset = _source.Name, Speed = _options.SpeedText, Broker = _servers.KafkaKind, Interrupted = interrupted, Outcome = outcome, Expected = expected,
             Faults = interrupted ? [] : Accounting.Faults(outcome, alone ? expected : null), OthersEvents = outcome.Produced - _expected.Produced,
             Graph = await _host.Stores.Graph.StatsAsync(CancellationToken.None), Models = [.. last.Models.Reverse()], Runs = [.. last.Runs.Reverse()],
-            Lists = last.Lists, ListsInTopic = _counts.Messages(_topics.Recommendations, Partitions(_topics.Recommendations)) - _before.Lists, ListsSeenOutside = _watch.Lists,
+            Lists = last.Lists,
+            ListsInTopic = _counts.Messages(_topics.Recommendations, Partitions(_topics.Recommendations)) - _before.Lists,
+            ListsSeenOutside = _watch.Lists,
             RequestsAsked = _requester.Asked, RequestsAnswered = _watch.Answers, EventToList = last.EventToList, RequestToList = last.RequestToList,
             Prequential = _host.Scorer!.Stats.Prequential, Outside = _judge.Verdict(),
             Busy = _busy > TimeSpan.Zero ? _busy : _clock.Elapsed - _started - _observer.Idle, IdleForTraining = _observer.Idle, Wall = _clock.Elapsed,
@@ -178,7 +185,8 @@ internal sealed class DemoSession : IDisposable
         var deadLetters = await graph.DeadLetterCountsAsync(ct);
         return new Outcome(
             produced, progress.Sum(p => p.Applied) - _before.Applied, progress.Sum(p => p.Duplicates) - _before.Duplicates,
-            deadLetters.Where(d => d.Value > _before.DeadLetters.GetValueOrDefault(d.Key)).ToDictionary(d => d.Key, d => d.Value - _before.DeadLetters.GetValueOrDefault(d.Key)),
+            deadLetters.Where(d => d.Value > _before.DeadLetters.GetValueOrDefault(d.Key))
+                .ToDictionary(d => d.Key, d => d.Value - _before.DeadLetters.GetValueOrDefault(d.Key)),
             progress.Sum(p => p.Lost) - _before.Lost, withDigest ? await graph.DigestAsync(ct) : "");
     }
 
@@ -187,7 +195,8 @@ internal sealed class DemoSession : IDisposable
     {
         var outcome = await OutcomeAsync(withDigest: false, ct);
         return new Baseline(
-            outcome.Produced, outcome.Applied, outcome.Duplicates, outcome.Lost, outcome.DeadLetters, _counts.Messages(_topics.Recommendations, Partitions(_topics.Recommendations)));
+            outcome.Produced, outcome.Applied, outcome.Duplicates, outcome.Lost, outcome.DeadLetters,
+            _counts.Messages(_topics.Recommendations, Partitions(_topics.Recommendations)));
     }
 
     private int Partitions(string topic) => _topics.All.Single(t => t.Name == topic).Partitions;
@@ -201,7 +210,11 @@ internal sealed class DemoSession : IDisposable
         {
             while (await timer.WaitForNextTickAsync(ct))
             {
-                var snapshot = _observer.Snapshot with { Elapsed = _clock.Elapsed, Problem = _log.Newest is { } p && p.At > DateTimeOffset.Now.AddSeconds(-30) ? p.Text : null };
+                var snapshot = _observer.Snapshot with
+                {
+                    Elapsed = _clock.Elapsed,
+                    Problem = _log.Newest is { } p && p.At > DateTimeOffset.Now.AddSeconds(-30) ? p.Text : null,
+                };
                 if (screen is not null)
                     screen.Show(snapshot);
                 else

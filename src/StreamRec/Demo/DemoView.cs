@@ -32,7 +32,12 @@ internal static class DemoView
 
     /// <summary>A titled box in the picture's style.</summary>
     public static Panel Box(string title, IRenderable content, string colour = "grey37") =>
-        new(content) { Header = new PanelHeader($"[{Label}] {title} [/]"), Border = BoxBorder.Rounded, BorderStyle = Style.Parse(colour), Expand = true, Padding = new Padding(1, 0) };
+        new(content)
+        {
+            Header = new PanelHeader($"[{Label}] {title} [/]"),
+            Border = BoxBorder.Rounded, BorderStyle = Style.Parse(colour),
+            Expand = true, Padding = new Padding(1, 0),
+        };
 
     private static int Inner(int width, int ratio, int ratios) => Math.Max(16, (width * ratio / ratios) - 4);
 
@@ -64,6 +69,10 @@ internal static class DemoView
             return new Markup($" [{Bad}]![/] [{Label}]{Cut(problem, width - 4)}[/]") { Overflow = Overflow.Ellipsis };
         var outside = s.Bootstrap.Length == 0 ? "" : $"kcat -b {s.Bootstrap} -t {s.ListsTopic} -C -o end";
         var console = s.Console is null ? "" : $"   [{Label}]web console[/] {s.Console.EscapeMarkup()}";
-        return new Markup($" [{Label}]outside:[/] [{Accent}]{Cut(outside, Math.Max(20, width - 50))}[/][{Dim}]{console}   {Cut(s.Broker, 40)}   Ctrl-C ends[/]") { Overflow = Overflow.Ellipsis };
+        return new Markup(
+            $" [{Label}]outside:[/] [{Accent}]{Cut(outside, Math.Max(20, width - 50))}[/][{Dim}]{console}   {Cut(s.Broker, 40)}   Ctrl-C ends[/]")
+        {
+            Overflow = Overflow.Ellipsis,
+        };
     }
 }

@@ -33,7 +33,9 @@ internal sealed class FileLog : ILoggerProvider
         var now = DateTimeOffset.Now;
         lock (_lock)
         {
-            _file.WriteLine($"{now.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture)} {level,-11} {category}: {text}{(exception is null ? "" : Environment.NewLine + exception)}");
+            _file.WriteLine(
+                $"{now.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture)} {level,-11} {category}: {text}"
+                + (exception is null ? "" : Environment.NewLine + exception));
             if (level >= LogLevel.Warning)
                 Newest = (now, exception is null ? text : $"{text}: {exception.Message}");
         }

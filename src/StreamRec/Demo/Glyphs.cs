@@ -8,7 +8,9 @@ internal static class Glyphs
 {
     private const string Levels = "▁▂▃▄▅▆▇█";
 
-    public const string Served = "springgreen2", Popularity = "orange3", Accent = "deepskyblue1", Dim = "grey50", Bad = "red3_1", Label = "grey70", Training = "mediumpurple2";
+    public const string
+        Served = "springgreen2", Popularity = "orange3", Accent = "deepskyblue1", Dim = "grey50",
+        Bad = "red3_1", Label = "grey70", Training = "mediumpurple2";
 
     public static string Count(double number) => number.ToString("#,0", CultureInfo.InvariantCulture);
 
@@ -31,7 +33,10 @@ internal static class Glyphs
     {
         var shown = values.Skip(Math.Max(0, values.Count - width)).ToArray();
         var top = shown.DefaultIfEmpty(0).Max();
-        var line = string.Concat(shown.Select(v => v <= 0 || top <= 0 ? Levels[0] : Levels[Math.Clamp((int)Math.Ceiling(v / top * Levels.Length) - 1, 0, Levels.Length - 1)]));
+        var line = string.Concat(shown.Select(v =>
+            v <= 0 || top <= 0
+                ? Levels[0]
+                : Levels[Math.Clamp((int)Math.Ceiling(v / top * Levels.Length) - 1, 0, Levels.Length - 1)]));
         return $"[{Dim}]{new string(Levels[0], Math.Max(0, width - shown.Length))}[/][{colour}]{line}[/]";
     }
 

@@ -21,7 +21,11 @@ internal static class LearningPanels
             var model = s.Models.FirstOrDefault(m => m.Version == run.Version);
             lines.Add(new Markup(Line(run, model)) { Overflow = Overflow.Ellipsis });
             if (run.Status == RunStatus.Running)
-                lines.Add(new Markup($"       {Bar(run.Fraction, Math.Max(10, width - 40), Training)} [bold]{run.Fraction * 100:0} %[/] [{Label}]{Cut(run.Stage, 22)}[/]"));
+            {
+                lines.Add(new Markup(
+                    $"       {Bar(run.Fraction, Math.Max(10, width - 40), Training)} "
+                    + $"[bold]{run.Fraction * 100:0} %[/] [{Label}]{Cut(run.Stage, 22)}[/]"));
+            }
             else if (run.Error is { Length: > 0 } error)
                 lines.Add(new Markup($"       [{(run.Status == RunStatus.Failed ? Bad : Dim)}]{Cut(error, width - 8)}[/]"));
         }
@@ -33,7 +37,11 @@ internal static class LearningPanels
     {
         var report = s.Prequential;
         if (report.Windows.Count < 2)
-            return DemoView.Box("hit rate at 10 on the next event", new Markup($"[{Dim}]each event is held against the list that stood before it; {Count(report.Served.N)} so far[/]"));
+        {
+            return DemoView.Box(
+                "hit rate at 10 on the next event",
+                new Markup($"[{Dim}]each event is held against the list that stood before it; {Count(report.Served.N)} so far[/]"));
+        }
         var windows = report.Windows;
         const int Axis = 5;
         var chart = new BrailleChart(Math.Max(10, width - Axis), Math.Max(3, height - 2));
@@ -74,7 +82,8 @@ internal static class LearningPanels
         var achievable = s.Achievable is { } a ? $"   [{Label}]achievable {Metric(a)}[/]" : "";
         return new Markup(
             $"[{Served}]● served lists[/] [bold]{Metric(last.Served.Hr10)}[/]   [{Popularity}]● popularity[/] [bold]{Metric(last.Popularity.Hr10)}[/]"
-            + $"   [{Dim}]now[/]   [{Label}]over all[/] {Metric(s.Prequential.Served.Hr10)} [{Label}]and[/] {Metric(s.Prequential.Popularity.Hr10)}{achievable}")
+            + $"   [{Dim}]now[/]   [{Label}]over all[/] {Metric(s.Prequential.Served.Hr10)} "
+            + $"[{Label}]and[/] {Metric(s.Prequential.Popularity.Hr10)}{achievable}")
         {
             Overflow = Overflow.Ellipsis,
         };
@@ -95,7 +104,8 @@ internal static class LearningPanels
         var took = run.StartedAt is { } start ? Clock((run.EndedAt ?? DateTimeOffset.UtcNow) - start) : "";
         var metrics = model?.Metrics ?? run.Metrics;
         var state = model?.Status == ModelStatus.Champion ? $"[{Served}]serves[/]" : $"[{Dim}]{model?.Status ?? run.Status}[/]";
-        return $"[{colour}]{mark}[/] [bold]{name,-5}[/][{Label}]{Cut(run.Reason, 17),-18}[/]{took,7}  {Value(metrics, "hr_10"),6} {Value(metrics, "ndcg_10"),8}   {state}";
+        return $"[{colour}]{mark}[/] [bold]{name,-5}[/][{Label}]{Cut(run.Reason, 17),-18}[/]"
+            + $"{took,7}  {Value(metrics, "hr_10"),6} {Value(metrics, "ndcg_10"),8}   {state}";
     }
 
     private static string Value(IReadOnlyDictionary<string, double> metrics, string name) => metrics.TryGetValue(name, out var value) ? Metric(value) : "–";

@@ -18,7 +18,10 @@ internal sealed class PlainProgress(TextWriter to, TimeSpan every)
             if (_runs.GetValueOrDefault(run.RunId) == run.Status)
                 continue;
             _runs[run.RunId] = run.Status;
-            Line(s, $"training {run.Status}{(run.Version is { } v ? $" v{v}" : "")}: {run.Reason}{Metrics(run)}{(run.Error is { Length: > 0 } e ? $": {e}" : "")}");
+            Line(
+                s,
+                $"training {run.Status}{(run.Version is { } v ? $" v{v}" : "")}: {run.Reason}{Metrics(run)}"
+                + (run.Error is { Length: > 0 } e ? $": {e}" : ""));
         }
 
         if (s.ServingVersion != _serving)
@@ -45,7 +48,8 @@ internal sealed class PlainProgress(TextWriter to, TimeSpan every)
         var hr = s.Prequential.Windows.Count > 0 ? s.Prequential.Windows[^1] : null;
         var accuracy = hr is null ? "" : string.Create(CultureInfo.InvariantCulture, $", HR@10 {hr.Served.Hr10:0.000} (popularity {hr.Popularity.Hr10:0.000})");
         Line(s, string.Create(CultureInfo.InvariantCulture,
-            $"sent {s.Sent:N0} of {s.Total:N0}, applied {s.Applied:N0}, duplicates {s.Duplicates:N0}, dead letters {s.DeadLetters.Values.Sum():N0}, lag {s.IngestLag:N0}/{s.ScorerLag:N0}, "
+            $"sent {s.Sent:N0} of {s.Total:N0}, applied {s.Applied:N0}, duplicates {s.Duplicates:N0}, "
+            + $"dead letters {s.DeadLetters.Values.Sum():N0}, lag {s.IngestLag:N0}/{s.ScorerLag:N0}, "
             + $"lists {s.Lists:N0}, event to list p50 {s.EventToList.P50:0} ms p99 {s.EventToList.P99:0} ms{accuracy}"));
     }
 

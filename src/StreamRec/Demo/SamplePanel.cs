@@ -17,7 +17,10 @@ internal static class SamplePanel
         var lines = new List<IRenderable>();
         foreach (var e in user.Events.Take(events))
             lines.Add(new Markup($"[{Accent}]{Cut(e.Type, 8),-8}[/] {Cut(Name(e.Title, e.ItemId), width - 9)}"));
-        lines.Add(new Markup(user.ModelVersion == 0 ? $"[{Dim}]→ list without a model[/]" : $"[{Dim}]→ list by model[/] [{Training}]v{user.ModelVersion}[/]"));
+        lines.Add(new Markup(
+            user.ModelVersion == 0
+                ? $"[{Dim}]→ list without a model[/]"
+                : $"[{Dim}]→ list by model[/] [{Training}]v{user.ModelVersion}[/]"));
         var room = Math.Max(1, height - lines.Count);
         var reasons = room >= 2 * Math.Min(3, user.List.Count);
         var rank = 0;
@@ -34,7 +37,11 @@ internal static class SamplePanel
     private static Markup Item(int rank, SampleItem item, int width)
     {
         var channel = Cut(item.Channel, 10);
-        return new Markup($"[{Served}]{rank,2}[/] {Cut(Name(item.Title, item.ItemId), width - 15).PadRight(width - 15)} [{Dim}]{channel,10}[/]") { Overflow = Overflow.Ellipsis };
+        return new Markup(
+            $"[{Served}]{rank,2}[/] {Cut(Name(item.Title, item.ItemId), width - 15).PadRight(width - 15)} [{Dim}]{channel,10}[/]")
+        {
+            Overflow = Overflow.Ellipsis,
+        };
     }
 
     private static string Name(string title, string id) => title.Length > 0 ? title : id;

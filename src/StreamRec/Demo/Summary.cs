@@ -25,7 +25,12 @@ internal static class Summary
     }
 
     public static IRenderable Build(DemoResult r) => new Rows(
-        new Rule($"[bold {Accent}]StreamRec demo[/] [{Label}]{r.Dataset.EscapeMarkup()} at {r.Speed.EscapeMarkup()}, {Clock(r.Wall)} in all[/]") { Justification = Justify.Left, Style = Style.Parse("grey37") },
+        new Rule(
+            $"[bold {Accent}]StreamRec demo[/] [{Label}]{r.Dataset.EscapeMarkup()} at {r.Speed.EscapeMarkup()}, {Clock(r.Wall)} in all[/]")
+        {
+            Justification = Justify.Left,
+            Style = Style.Parse("grey37"),
+        },
         Accounts(r), Models(r), Accuracy(r), Lists(r), Verdict(r));
 
     private static Rows Accounts(DemoResult r)
@@ -37,8 +42,18 @@ internal static class Summary
         Row(table, "applied to the graph", r.Outcome.Applied, r.Expected.Applied);
         Row(table, "duplicates, not applied again", r.Outcome.Duplicates, r.Expected.Duplicates);
         foreach (var reason in r.Outcome.DeadLetters.Keys.Union(r.Expected.DeadLetters.Keys).Order(StringComparer.Ordinal))
-            Row(table, $"dead letters: {reason.EscapeMarkup()}", r.Outcome.DeadLetters.GetValueOrDefault(reason), r.Expected.DeadLetters.GetValueOrDefault(reason));
-        table.AddRow($"[{Label}]graph digest[/]", r.Outcome.Digest, r.Interrupted ? "" : r.Expected.Digest, r.Interrupted ? "" : Mark(r.Outcome.Digest == r.Expected.Digest));
+        {
+            Row(
+                table,
+                $"dead letters: {reason.EscapeMarkup()}",
+                r.Outcome.DeadLetters.GetValueOrDefault(reason),
+                r.Expected.DeadLetters.GetValueOrDefault(reason));
+        }
+        table.AddRow(
+            $"[{Label}]graph digest[/]",
+            r.Outcome.Digest,
+            r.Interrupted ? "" : r.Expected.Digest,
+            r.Interrupted ? "" : Mark(r.Outcome.Digest == r.Expected.Digest));
         return Under(table, $"{Count(r.Graph.Users)} users, {Count(r.Graph.Items)} items, {Count(r.Graph.Edges)} edges in the graph");
 
         void Row(Table to, string name, long counted, long? wanted) => to.AddRow(
@@ -55,9 +70,14 @@ internal static class Summary
             var metrics = model?.Metrics ?? run.Metrics;
             var took = run is { StartedAt: { } start, EndedAt: { } end } ? Clock(end - start) : "";
             table.AddRow(
-                new Markup(run.Version is { } v ? $"[bold {Training}]v{v}[/]" : "–"), new Markup($"[{Label}]{run.Reason.EscapeMarkup()}[/]"), new Markup(took),
+                new Markup(run.Version is { } v ? $"[bold {Training}]v{v}[/]" : "–"),
+                new Markup($"[{Label}]{run.Reason.EscapeMarkup()}[/]"),
+                new Markup(took),
                 Metric(metrics, "hr_10"), Metric(metrics, "ndcg_10"),
-                new Markup(model?.Status == ModelStatus.Champion ? $"[{Served}]champion[/]" : $"{model?.Status ?? run.Status}{(run.Error is { Length: > 0 } e ? $" [{Dim}]{Cut(e, 44)}[/]" : "")}"));
+                new Markup(
+                    model?.Status == ModelStatus.Champion
+                        ? $"[{Served}]champion[/]"
+                        : $"{model?.Status ?? run.Status}{(run.Error is { Length: > 0 } e ? $" [{Dim}]{Cut(e, 44)}[/]" : "")}"));
         }
 
         if (r.Runs.Count == 0)
@@ -89,8 +109,11 @@ internal static class Summary
         return Under(table, outside);
 
         void Row(string name, PrequentialMetrics served, PrequentialMetrics popularity) => table.AddRow(
-            new Markup(name), Right(Count(served.N)), Right($"[{Served}]{Glyphs.Metric(served.Hr10)}[/]"), Right(Glyphs.Metric(served.Hr20)), Right(Glyphs.Metric(served.Ndcg10)),
-            Right(Glyphs.Metric(served.Mrr20)), Right($"[{Popularity}]{Glyphs.Metric(popularity.Hr10)}[/]"), Right(popularity.Hr10 > 0 ? $"{served.Hr10 / popularity.Hr10:0.0} ×" : "–"));
+            new Markup(name), Right(Count(served.N)), Right($"[{Served}]{Glyphs.Metric(served.Hr10)}[/]"),
+            Right(Glyphs.Metric(served.Hr20)), Right(Glyphs.Metric(served.Ndcg10)),
+            Right(Glyphs.Metric(served.Mrr20)),
+            Right($"[{Popularity}]{Glyphs.Metric(popularity.Hr10)}[/]"),
+            Right(popularity.Hr10 > 0 ? $"{served.Hr10 / popularity.Hr10:0.0} ×" : "–"));
 
         static Markup Right(string text) => new Markup(text);
     }
@@ -102,8 +125,10 @@ internal static class Summary
         Row($"request → list ({Count(r.RequestsAnswered)} of {Count(r.RequestsAsked)} answered)", r.RequestToList.Count, r.RequestToList);
         return Under(
             table,
-            $"{Count(r.ListsInTopic)} lists on the topic, an outside consumer read {Count(r.ListsSeenOutside)}; {Rate(r.IngestPerSecond)} events/s and {Rate(r.ListsPerSecond)} lists/s "
-            + $"over {Clock(r.Busy)}{(r.IdleForTraining > TimeSpan.FromSeconds(1) ? $", and {Clock(r.IdleForTraining)} idle until a training run was done" : "")}");
+            $"{Count(r.ListsInTopic)} lists on the topic, an outside consumer read {Count(r.ListsSeenOutside)}; "
+            + $"{Rate(r.IngestPerSecond)} events/s and {Rate(r.ListsPerSecond)} lists/s "
+            + $"over {Clock(r.Busy)}"
+            + (r.IdleForTraining > TimeSpan.FromSeconds(1) ? $", and {Clock(r.IdleForTraining)} idle until a training run was done" : ""));
 
         void Row(string name, long count, Contracts.LatencySummary l) => table.AddRow(
             new Markup($"[{Label}]{name}[/]"), new Markup(Count(count)), new Markup(Milliseconds(l.P50)),
@@ -115,7 +140,12 @@ internal static class Summary
         if (r.Interrupted)
             return new Rows(new Markup($"[{Popularity}]■[/] interrupted: these are the numbers so far; what was on its way is not in them"));
         if (r.Faults.Count == 0)
-            return new Rows(new Markup($"[bold {Served}]✓ every event is accounted for: {Count(r.Outcome.Produced)} produced = {Count(r.Outcome.Applied)} applied + {Count(r.Outcome.Duplicates)} duplicates + {Count(r.Outcome.DeadLetterTotal)} dead letters[/]"));
+        {
+            return new Rows(new Markup(
+                $"[bold {Served}]✓ every event is accounted for: "
+                + $"{Count(r.Outcome.Produced)} produced = {Count(r.Outcome.Applied)} applied + "
+                + $"{Count(r.Outcome.Duplicates)} duplicates + {Count(r.Outcome.DeadLetterTotal)} dead letters[/]"));
+        }
         return new Rows(r.Faults.Select(f => new Markup($"[bold {Bad}]✗ {f.EscapeMarkup()}[/]")));
     }
 

@@ -16,7 +16,9 @@ internal static class ReplayCommand
         var minutes = new Option<double?>("--minutes") { Description = "Stop sending after so many minutes." };
         var follow = new Option<string[]>("--follow")
         {
-            Description = "Whose lag holds the replay back: ingest, scorer (both by default) or none.", DefaultValueFactory = _ => ["ingest", "scorer"], AllowMultipleArgumentsPerToken = true,
+            Description = "Whose lag holds the replay back: ingest, scorer (both by default) or none.",
+            DefaultValueFactory = _ => ["ingest", "scorer"],
+            AllowMultipleArgumentsPerToken = true,
         };
         follow.AcceptOnlyFromAmong("ingest", "scorer", "none");
         var command = new Command("replay", "Send a data set to the broker of a running installation.") { minutes, follow };
@@ -26,7 +28,8 @@ internal static class ReplayCommand
         {
             var settings = CommandContext.Settings(parsed).Resolved();
             var bootstrap = settings.Kafka.BootstrapServers
-                ?? throw new SettingsException("kafka.bootstrapServers is not set, STREAMREC_KAFKA_BOOTSTRAP is not set, and no servers of 'streamrec up' are running");
+                ?? throw new SettingsException(
+                    "kafka.bootstrapServers is not set, STREAMREC_KAFKA_BOOTSTRAP is not set, and no servers of 'streamrec up' are running");
             var (dataset, data, map, events, speed) = inputs.Read(parsed);
             var simulator = rates.Read(parsed);
             var source = EventSources.Open(dataset, data, map, events, events > 0 ? simulator with { Events = events } : simulator);

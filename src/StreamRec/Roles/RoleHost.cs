@@ -54,7 +54,9 @@ public sealed class RoleHost : IAsyncDisposable
             Triggers = new Triggers(settings.Control, connections.Graph, connections.Registry, settings.Trainer.ModelName, settings.Topics.Interactions, bus,
                 TimeProvider.System, loggers.CreateLogger<Triggers>());
             if (settings.Kafka.BootstrapServers is { } bootstrap)
-                _announcer = new ModelAnnouncer(connections.Registry, settings.Trainer.ModelName, bootstrap, settings.Topics.Models, settings.Control.Poll, TimeProvider.System,
+                _announcer = new ModelAnnouncer(
+                    connections.Registry, settings.Trainer.ModelName, bootstrap, settings.Topics.Models, settings.Control.Poll,
+                    TimeProvider.System,
                     loggers.CreateLogger<ModelAnnouncer>());
         }
     }
@@ -82,7 +84,10 @@ public sealed class RoleHost : IAsyncDisposable
     /// <param name="roles">Which.</param>
     /// <param name="loggers">Where they log.</param>
     /// <param name="ct">Cancels the start.</param>
-    /// <param name="from">Where ingest begins in a fresh schema; the start of the log where null. It then has a consumer group of its own, so that a running ingest keeps its partitions.</param>
+    /// <param name="from">
+    /// Where ingest begins in a fresh schema; the start of the log where null. It then
+    /// has a consumer group of its own, so that a running ingest keeps its partitions.
+    /// </param>
     /// <exception cref="SettingsException">An address is missing or does not answer.</exception>
     public static async Task<RoleHost> StartAsync(Settings settings, RoleSet roles, ILoggerFactory loggers, CancellationToken ct, ReplayFrom? from = null)
     {
@@ -90,7 +95,10 @@ public sealed class RoleHost : IAsyncDisposable
             settings = settings with { Ingest = settings.Ingest with { GroupId = settings.Ingest.GroupId + "-replay" } };
         settings = settings.Resolved();
         if (settings.Kafka.BootstrapServers is null && roles != RoleSet.Console && roles != RoleSet.Trainer)
-            throw new SettingsException("kafka.bootstrapServers is not set, STREAMREC_KAFKA_BOOTSTRAP is not set, and no servers of 'streamrec up' are running");
+        {
+            throw new SettingsException(
+                "kafka.bootstrapServers is not set, STREAMREC_KAFKA_BOOTSTRAP is not set, and no servers of 'streamrec up' are running");
+        }
         var connections = await Connections.OpenAsync(settings, loggers, ct);
         RoleHost? host = null;
         var metrics = new PrometheusMetrics();
@@ -235,6 +243,10 @@ public sealed class RoleHost : IAsyncDisposable
         RequestTraining = (fineTune, by, ct) => StreamRec.Roles.Triggers.RequestAsync(_connections.Registry, Bus, "asked for", fineTune, by, ct),
         ChampionChanged = (from, to, by, ct) => Bus.Publish<ModelPromoted>(new(to, by), ct),
         Live = Live,
-        Unhealthy = () => Completion.IsFaulted ? Completion.Exception!.InnerException!.Message : Ingest is { Stats.Healthy: false } ? Ingest.Stats.LastError ?? $"{Ingest.Stats.Lost} events were lost: the broker dropped them before they were read" : null,
+        Unhealthy = () => Completion.IsFaulted
+            ? Completion.Exception!.InnerException!.Message
+            : Ingest is { Stats.Healthy: false }
+                ? Ingest.Stats.LastError ?? $"{Ingest.Stats.Lost} events were lost: the broker dropped them before they were read"
+                : null,
     };
 }

@@ -11,7 +11,10 @@ namespace StreamRec.Roles;
 /// so a lost message costs a second and never a run. Cancelling stops the run in progress and leaves its row as cancelled.
 /// </summary>
 public sealed class TrainerRole(
-    Func<TrainRequested, IProgress<TrainingProgress>, CancellationToken, Task<TrainOutcome>> train, ModelRegistry registry, ControlSettings settings, IBus bus, TimeProvider time, ILogger<TrainerRole> logger) : IDisposable
+    Func<TrainRequested, IProgress<TrainingProgress>, CancellationToken, Task<TrainOutcome>> train,
+    ModelRegistry registry, ControlSettings settings, IBus bus,
+    TimeProvider time, ILogger<TrainerRole> logger)
+    : IDisposable
 {
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly string _owner = $"{Environment.MachineName}:{Environment.ProcessId}";

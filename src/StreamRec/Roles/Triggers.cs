@@ -14,7 +14,8 @@ namespace StreamRec.Roles;
 /// a row in train_runs, then a message. Events are counted from Postgres, so it does not matter which process ingests.
 /// </summary>
 public sealed class Triggers(
-    ControlSettings settings, PostgresGraph graph, ModelRegistry registry, string modelName, string interactionsTopic, IBus bus, TimeProvider time, ILogger<Triggers> logger)
+    ControlSettings settings, PostgresGraph graph, ModelRegistry registry, string modelName, string interactionsTopic,
+    IBus bus, TimeProvider time, ILogger<Triggers> logger)
 {
     private VolumeTrigger _volume = new(settings.TrainAfterEvents);
     private bool _started;
@@ -50,7 +51,10 @@ public sealed class Triggers(
         Log.TrainingAsked(logger, applied);
     }
 
-    /// <summary>Events the champion was not trained on, so that a restart goes on counting where the process before it stood. Dead letters count as events here.</summary>
+    /// <summary>
+    /// Events the champion was not trained on, so that a restart goes on counting
+    /// where the process before it stood. Dead letters count as events here.
+    /// </summary>
     private async Task<long> NewerAsync(IReadOnlyList<PartitionProgress> progress, long applied, CancellationToken ct)
     {
         if (await registry.ChampionAsync(modelName, ct) is not { } champion)

@@ -52,7 +52,10 @@ public sealed record KafkaSettings
 /// <summary>Where the graph is.</summary>
 public sealed record PostgresSettings
 {
-    /// <summary>Npgsql connection string; its Search Path picks the schema. Null: <c>STREAMREC_POSTGRES</c>, else the servers started by <c>streamrec up</c>.</summary>
+    /// <summary>
+    /// Npgsql connection string; its Search Path picks the schema. Null:
+    /// <c>STREAMREC_POSTGRES</c>, else the servers started by <c>streamrec up</c>.
+    /// </summary>
     public string? ConnectionString { get; init; }
 }
 

@@ -63,7 +63,10 @@ public sealed class CsvSource : IEventSource
                 Reason = row.Reason,
                 Interaction = bad
                     ? default
-                    : new Interaction(eventId, row.Event.UserId!, row.Event.ItemId!, EventTypes.Default.Find(row.Event.Type!)!.Code, row.Event.Value, row.TimeMs),
+                    : new Interaction(
+                        eventId, row.Event.UserId!, row.Event.ItemId!,
+                        EventTypes.Default.Find(row.Event.Type!)!.Code,
+                        row.Event.Value, row.TimeMs),
             };
         }
     }
@@ -85,7 +88,10 @@ public sealed class CsvSource : IEventSource
         for (var more = csv.FieldCount > 0; more; more = csv.Read())
         {
             if (broken.TryGetValue(csv.LineNumber, out var reason) && reason == CsvMalformedReason.UnterminatedQuote)
-                throw new SourceException($"{path} line {csv.LineNumber}: a quote is opened there and never closed, so the rest of the file cannot be told apart");
+            {
+                throw new SourceException(
+                    $"{path} line {csv.LineNumber}: a quote is opened there and never closed, so the rest of the file cannot be told apart");
+            }
             var row = broken.ContainsKey(csv.LineNumber) || csv.FieldCount != width ? Unreadable(csv, broken, width) : ReadRow(csv, columns);
             if (row.TimeMs == long.MinValue)
                 row = row with { TimeMs = timeMs }; // a row without a readable time stays where it stood
@@ -99,7 +105,12 @@ public sealed class CsvSource : IEventSource
 
     private Row Unreadable(CsvReader csv, Dictionary<long, CsvMalformedReason> broken, int width)
     {
-        Problem(csv.LineNumber, "(all)", broken.TryGetValue(csv.LineNumber, out var reason) ? $"broken quoting ({reason})" : $"{csv.FieldCount} fields, expected {width}");
+        Problem(
+            csv.LineNumber,
+            "(all)",
+            broken.TryGetValue(csv.LineNumber, out var reason)
+                ? $"broken quoting ({reason})"
+                : $"{csv.FieldCount} fields, expected {width}");
         // The line as it is, behind a prefix that no JSON value starts with: set aside as malformed_json with the original text kept.
         return new Row(default, long.MinValue, [.. "csv:"u8, .. csv.RawRecord], DeadLetterReason.MalformedJson);
     }
@@ -134,7 +145,9 @@ public sealed class CsvSource : IEventSource
         {
             EventId = eventId, UserId = user, ItemId = item, Type = type.Length == 0 ? null : type,
             TimeText = timed ? MessageWriter.Time(timeMs) : timeText.Length == 0 ? null : timeText,
-            Value = valued ? number : float.NaN, ValueText = valued ? null : value, SessionId = columns.Session < 0 ? null : csv.GetString(columns.Session).Trim(),
+            Value = valued ? number : float.NaN,
+            ValueText = valued ? null : value,
+            SessionId = columns.Session < 0 ? null : csv.GetString(columns.Session).Trim(),
         };
         return new Row(raw, timed ? timeMs : long.MinValue, null, problem);
 

@@ -4,7 +4,10 @@ using StreamRec.Contracts;
 
 namespace StreamRec.Sources;
 
-/// <summary>A catalogue in a file: one items.v1 record a line (.jsonl), or a CSV (RFC 4180) with the column item_id and any of title, text, categories.</summary>
+/// <summary>
+/// A catalogue in a file: one items.v1 record a line (.jsonl), or a CSV
+/// (RFC 4180) with the column item_id and any of title, text, categories.
+/// </summary>
 internal static class ItemFile
 {
     /// <exception cref="SourceException">No such file, or a line that is no item; the message names file and line.</exception>
@@ -42,7 +45,11 @@ internal static class ItemFile
         while (csv.Read())
         {
             var headers = csv.Headers;
-            string Field(string name) => Enumerable.Range(0, headers.Count).FirstOrDefault(i => headers[i].Trim() == name, -1) is >= 0 and var at && at < csv.FieldCount ? csv.GetString(at).Trim() : "";
+            string Field(string name) =>
+                Enumerable.Range(0, headers.Count).FirstOrDefault(i => headers[i].Trim() == name, -1) is >= 0 and var at
+                && at < csv.FieldCount
+                    ? csv.GetString(at).Trim()
+                    : "";
             if (Field("item_id") is not { Length: > 0 } id)
                 throw new SourceException($"--items {path}, line {csv.LineNumber}: no item_id; the columns are {string.Join(", ", headers)}");
             items.Add(new ItemRecord

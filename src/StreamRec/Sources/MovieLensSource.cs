@@ -6,9 +6,10 @@ using StreamRec.Contracts;
 namespace StreamRec.Sources;
 
 /// <summary>
-/// MovieLens 100K: <c>u.data</c> (user, item, rating, Unix seconds) as rating events in time order, <c>u.item</c> as catalogue with
-/// title and genres, <c>u.user</c> where it is there as the users' age, gender and occupation, and film descriptions from <c>item_text.derived.jsonl</c> where that file lies beside them.
-/// Lines with the same second keep the file's order. Format: files.grouplens.org/datasets/movielens/ml-100k-README.txt.
+/// MovieLens 100K: <c>u.data</c> (user, item, rating, Unix seconds) as rating events in time order, <c>u.item</c> as
+/// catalogue with title and genres, <c>u.user</c> where it is there as the users' age, gender and occupation, and
+/// film descriptions from <c>item_text.derived.jsonl</c> where that file lies beside them. Lines with the same
+/// second keep the file's order. Format: files.grouplens.org/datasets/movielens/ml-100k-README.txt.
 /// </summary>
 public sealed class MovieLensSource : IEventSource
 {
@@ -68,7 +69,9 @@ public sealed class MovieLensSource : IEventSource
     private static string Need(string folder, string file)
     {
         var path = Path.Combine(folder, file);
-        return File.Exists(path) ? path : throw new SourceException($"--data {folder}: no {file} in it; --dataset ml-100k needs u.data and u.item of MovieLens 100K");
+        return File.Exists(path)
+            ? path
+            : throw new SourceException($"--data {folder}: no {file} in it; --dataset ml-100k needs u.data and u.item of MovieLens 100K");
     }
 
     private static List<Line> ReadRatings(string path)

@@ -97,7 +97,12 @@ public sealed class OnlineRetailSource : IEventSource
             throw new SourceException($"{path} line {csv.LineNumber}: {csv.FieldCount} fields, expected {Columns.Length}");
         if (!csv.TryParse<int>(3, out var quantity))
             throw new SourceException($"{path} line {csv.LineNumber}, column Quantity: '{csv.GetString(3)}' is not a whole number");
-        if (!DateTime.TryParseExact(csv.GetString(4), "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time))
+        if (!DateTime.TryParseExact(
+                csv.GetString(4),
+                "yyyy-MM-dd HH:mm:ss",
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
+                out var time))
             throw new SourceException($"{path} line {csv.LineNumber}, column InvoiceDate: '{csv.GetString(4)}' is not yyyy-MM-dd HH:mm:ss");
         var customer = csv.GetString(6).Trim();
         if (customer.EndsWith(".0", StringComparison.Ordinal)) // the file was once a spreadsheet

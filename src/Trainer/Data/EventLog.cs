@@ -17,7 +17,11 @@ public sealed class EventLog
     public EventLog(int users, int items, int[] user, int[] item, byte[] type, float[] value, long[] timeMs)
     {
         if (item.Length != user.Length || type.Length != user.Length || value.Length != user.Length || timeMs.Length != user.Length)
-            throw new ArgumentException($"{user.Length} users, {item.Length} items, {type.Length} types, {value.Length} values and {timeMs.Length} times do not make events", nameof(user));
+        {
+            throw new ArgumentException(
+                $"{user.Length} users, {item.Length} items, {type.Length} types, {value.Length} values and {timeMs.Length} times do not make events",
+                nameof(user));
+        }
         (Users, Items, User, Item, Type, Value, TimeMs) = (users, items, user, item, type, value, timeMs);
         _userStart = new int[users + 1];
         foreach (var u in user)
@@ -86,7 +90,10 @@ public sealed class EventLog
     }
 }
 
-/// <summary>A cut in time: learn from [0, TrainEnd), choose on [TrainEnd, ValidEnd), judge on [ValidEnd, End). Indices into an <see cref="EventLog"/>.</summary>
+/// <summary>
+/// A cut in time: learn from [0, TrainEnd), choose on [TrainEnd, ValidEnd),
+/// judge on [ValidEnd, End). Indices into an <see cref="EventLog"/>.
+/// </summary>
 public readonly record struct TemporalSplit(int TrainEnd, int ValidEnd, int End)
 {
     /// <summary>Integer floor, as the evaluation protocol asks; a cut may fall inside one timestamp.</summary>

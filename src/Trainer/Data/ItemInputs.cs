@@ -14,7 +14,11 @@ public sealed record ItemFeatures(float[]? Text, int TextDim, int[][] Categories
 {
     /// <summary>Only what the item model is told to read.</summary>
     public ItemFeatures For(ItemModelOptions options) =>
-        new(options.Text ? Text : null, TextDim, options.Categories ? Categories : [.. Categories.Select(_ => Array.Empty<int>())], options.Categories ? CategoryCount : 0);
+        new(
+            options.Text ? Text : null,
+            TextDim,
+            options.Categories ? Categories : [.. Categories.Select(_ => Array.Empty<int>())],
+            options.Categories ? CategoryCount : 0);
 
     /// <summary>[items, categories] with 1/√(number of the item's categories) where it has one.</summary>
     public Tensor CategoryMatrix(Device device)

@@ -38,7 +38,10 @@ public sealed class SequenceBatch
     /// <summary>[Rows, attribute rows], 1 where the row's user has the attribute; null when nothing is known of the users.</summary>
     public float[]? Attributes { get; private set; }
 
-    /// <summary>One entry per (question, earlier positive event of the same user): position in <see cref="Asked"/>, item, bucket of the time between. For the copy head.</summary>
+    /// <summary>
+    /// One entry per (question, earlier positive event of the same user): position in
+    /// <see cref="Asked"/>, item, bucket of the time between. For the copy head.
+    /// </summary>
     public List<(int Asked, int Item, int Bucket)> Copies { get; } = [];
 
     /// <summary>What the neighbour head reads; null without one.</summary>

@@ -9,7 +9,10 @@ public enum TargetMode
     /// <summary>The event after it: the question of P2, where a line of an invoice sees the lines before it.</summary>
     Next,
 
-    /// <summary>The last event of a moment is asked for each event of the next moment: the question of P2-strict, and of a list made between two visits.</summary>
+    /// <summary>
+    /// The last event of a moment is asked for each event of the next moment:
+    /// the question of P2-strict, and of a list made between two visits.
+    /// </summary>
     Moment,
 
     /// <summary>Both.</summary>
@@ -49,7 +52,8 @@ public sealed class SequenceSampler
     /// <param name="copies">Fill <see cref="SequenceBatch.Copies"/>.</param>
     /// <param name="edges">Fill <see cref="SequenceBatch.Hops"/> from them.</param>
     public SequenceSampler(
-        EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed, TargetMode mode = TargetMode.Next, bool copies = false, ItemEdges? edges = null)
+        EventLog log, int end, int maxLength, int batchTokens, EventTypes types, int seed,
+        TargetMode mode = TargetMode.Next, bool copies = false, ItemEdges? edges = null)
     {
         (_log, _maxLength, _batchTokens, _types, _seed, _mode, _copies, _edges) = (log, maxLength, batchTokens, types, seed, mode, copies, edges);
         var users = new List<int[]>();

@@ -13,7 +13,10 @@ namespace StreamRec.Trainer.Evaluation;
 /// </summary>
 internal sealed class EncoderStore(EvaluationSet set, TrainingData data, string? directory, ILogger logger)
 {
-    /// <summary>Tensors of the ensemble's encoders as trained on the events before <paramref name="end"/>; the seconds of those that had to be trained.</summary>
+    /// <summary>
+    /// Tensors of the ensemble's encoders as trained on the events before
+    /// <paramref name="end"/>; the seconds of those that had to be trained.
+    /// </summary>
     public (Dictionary<string, (long[] Shape, float[] Data)> Tensors, double Seconds) Get(
         TrainerOptions options, int end, EvalProgress? progress, CancellationToken cancel)
     {
@@ -62,10 +65,15 @@ internal sealed class EncoderStore(EvaluationSet set, TrainingData data, string?
     private string KeyOf(TrainerOptions o, int end)
     {
         var loop = o.Loop with { CheckpointPath = null, TensorBoardDirectory = null, MaxSeconds = 0 };
-        var text = o.Items.Text && data.Text is { } t ? Convert.ToHexString(SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(t.Vectors.AsSpan()))) : "";
+        var text = o.Items.Text && data.Text is { } t
+            ? Convert.ToHexString(SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(t.Vectors.AsSpan())))
+            : "";
         var settings = JsonSerializer.SerializeToUtf8Bytes(new
         {
-            Data = set.Fingerprint(), end, Encoder = o.Encoder with { HopTrust = null }, o.Items, o.Dropout, o.Gaps, o.Targets, o.BatchTokens, o.Precision, o.StepsPerEpoch, o.Neighbours, o.MaxCategories, loop, o.Seed,
+            Data = set.Fingerprint(), end, Encoder = o.Encoder with { HopTrust = null },
+            o.Items, o.Dropout, o.Gaps, o.Targets,
+            o.BatchTokens, o.Precision, o.StepsPerEpoch,
+            o.Neighbours, o.MaxCategories, loop, o.Seed,
             Users = data.Attributes.Entries, text, Nearby = o.Encoder.Hops > 0 ? o.Nearby : null,
         });
         return Convert.ToHexStringLower(SHA256.HashData(settings))[..16];

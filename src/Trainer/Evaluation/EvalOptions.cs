@@ -27,7 +27,10 @@ public sealed record EvalOptions
     /// <summary>Judge the baselines as well. Default true.</summary>
     public bool Baselines { get; init; } = true;
 
-    /// <summary>Judge a model as well that is fine-tuned on every so many events of the judged part, right after they were judged; 0, the default, does not.</summary>
+    /// <summary>
+    /// Judge a model as well that is fine-tuned on every so many events of the
+    /// judged part, right after they were judged; 0, the default, does not.
+    /// </summary>
     public int LearnOnEvery { get; init; }
 
     /// <summary>Judge encoders as well that learned the train part in full and the validation part by fine-tuning. Of the test part only.</summary>

@@ -81,9 +81,15 @@ public sealed class EvalRun
     {
         var assembly = new ModelAssembly(trainer, _data, _options.Task);
         if (_options.Channels.Count > 0)
-            assembly = new ModelAssembly(trainer, _data, _options.Task) { Config = assembly.Config with { Channels = [.. assembly.Config.Channels.Where(_options.Channels.Contains)] } };
+        {
+            assembly = new ModelAssembly(trainer, _data, _options.Task)
+            {
+                Config = assembly.Config with { Channels = [.. assembly.Config.Channels.Where(_options.Channels.Contains)] },
+            };
+        }
         var graph = assembly.Config.Channels.Contains(ChannelNames.Gnn);
-        (Dictionary<string, (long[] Shape, float[] Data)> Tensors, double Seconds) Encoders(int end) => graph ? _encoders.Get(trainer, end, _progress, _cancel) : ([], 0);
+        (Dictionary<string, (long[] Shape, float[] Data)> Tensors, double Seconds) Encoders(int end) =>
+            graph ? _encoders.Get(trainer, end, _progress, _cancel) : ([], 0);
         RankingModel Fit(Dictionary<string, (long[] Shape, float[] Data)> tensors, int end) =>
             RankingModel.From(assembly.ToArtifact(tensors, end, 1, null, null, new Dictionary<string, double>(), _cancel));
 
@@ -126,12 +132,16 @@ public sealed class EvalRun
         var judged = JudgeChannels(tuned.Model(), [ChannelNames.Gnn], trainer.Seed, 2_000, null).Single();
         return judged with
         {
-            Name = ChannelNames.Gnn + ", fine-tuned", Metrics = new Dictionary<string, double>(judged.Metrics) { ["fine_tune_s"] = seconds }, Raw = new Dictionary<string, Array>(),
+            Name = ChannelNames.Gnn + ", fine-tuned",
+            Metrics = new Dictionary<string, double>(judged.Metrics) { ["fine_tune_s"] = seconds },
+            Raw = new Dictionary<string, Array>(),
         };
     }
 
     /// <summary>The blend and the graph channel of a model that learns on while it is judged.</summary>
-    private IEnumerable<Judged> LearningOn(TrainerOptions trainer, ModelAssembly assembly, Dictionary<string, (long[] Shape, float[] Data)> tensors, Blend? blend)
+    private IEnumerable<Judged> LearningOn(
+        TrainerOptions trainer, ModelAssembly assembly, Dictionary<string, (long[] Shape, float[] Data)> tensors,
+        Blend? blend)
     {
         using var model = new LearningOn(_data, trainer, assembly, tensors, _fitEnd, blend, _logger, _cancel);
         var questions = Questions(2_000, null);
@@ -144,7 +154,9 @@ public sealed class EvalRun
     /// <summary>The blend learned on one half of the users and judged on the other, both ways round.</summary>
     private Judged JudgeHalves(RankingModel model, TrainerOptions trainer)
     {
-        var halves = Enumerable.Range(0, 2).Select(half => JudgeBlend(model.With(LearnBlend(model, trainer, u => u % 2 != half)), trainer.Seed, u => u % 2 == half)).ToArray();
+        var halves = Enumerable.Range(0, 2)
+            .Select(half => JudgeBlend(model.With(LearnBlend(model, trainer, u => u % 2 != half)), trainer.Seed, u => u % 2 == half))
+            .ToArray();
         return Judged.Joined(halves[0], halves[1], _data.ItemIds.Length);
     }
 
@@ -176,7 +188,11 @@ public sealed class EvalRun
             }, _cancel);
         }
 
-        return learner.Count == 0 ? model.Blend : learner.Fit((epoch, loss) => _progress?.Invoke($"learn the blend: loss {loss:f4}", (epoch + 1.0) / trainer.Blend.Epochs), _cancel);
+        return learner.Count == 0
+            ? model.Blend
+            : learner.Fit(
+                (epoch, loss) => _progress?.Invoke($"learn the blend: loss {loss:f4}", (epoch + 1.0) / trainer.Blend.Epochs),
+                _cancel);
     }
 
     private Judged JudgeBlend(RankingModel model, int seed, Func<int, bool> users)
@@ -186,9 +202,15 @@ public sealed class EvalRun
         var questions = Questions(2_000, null);
         var events = questions.Every(_fitEnd, _judgeEnd, _options.Every).Where(e => users(_data.Log.User[e])).ToArray();
         var done = 0;
-        var (ranks, shown) = questions.Ranks(model, events, [], _cancel, judged: () => Report("judge the blend", Interlocked.Increment(ref done), events.Length));
+        var (ranks, shown) = questions.Ranks(
+            model, events, [], _cancel,
+            judged: () => Report("judge the blend", Interlocked.Increment(ref done), events.Length));
         var judged = Judged.OfRanks(Prequential.Blend, seed, _data.Log, events, ranks[Prequential.Blend], _fitEnd, _judgeEnd);
-        return judged with { Metrics = new Dictionary<string, double>(judged.Metrics) { ["coverage_20"] = shown.Length / (double)_data.ItemIds.Length }, Shown = shown };
+        return judged with
+        {
+            Metrics = new Dictionary<string, double>(judged.Metrics) { ["coverage_20"] = shown.Length / (double)_data.ItemIds.Length },
+            Shown = shown,
+        };
     }
 
     private List<Judged> JudgeChannels(RankingModel model, IReadOnlyList<string> channels, int? seed, int maxHistory, LiveCountersOptions? windows)
@@ -199,7 +221,8 @@ public sealed class EvalRun
         var events = questions.Every(_fitEnd, _judgeEnd, _options.Every);
         var done = 0;
         var (ranks, _) = questions.Ranks(
-            model, events, channels, _cancel, blended: false, () => Report("judge " + string.Join(", ", channels), Interlocked.Increment(ref done), events.Length));
+            model, events, channels, _cancel, blended: false,
+            () => Report("judge " + string.Join(", ", channels), Interlocked.Increment(ref done), events.Length));
         return [.. channels.Select(c => Judged.OfRanks(c, seed, _data.Log, events, ranks[c], _fitEnd, _judgeEnd))];
     }
 

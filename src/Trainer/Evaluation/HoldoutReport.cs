@@ -14,7 +14,8 @@ public sealed record HoldoutReport(int[] Users, Dictionary<string, int[]> Candid
     public const int ColdEvents = 5;
 
     /// <summary>
-    /// The gate: the candidate's lists must be at least as good as the champion's, less the tolerance; the first model must beat popularity of the last 30 days.
+    /// The gate: the candidate's lists must be at least as good as the champion's, less
+    /// the tolerance; the first model must beat popularity of the last 30 days.
     /// </summary>
     public (bool Accepted, string Why) Decide(double tolerance)
     {

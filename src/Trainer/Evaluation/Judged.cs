@@ -95,14 +95,21 @@ public sealed record Judged(
         {
             if (key == "n" || key.EndsWith("_n", StringComparison.Ordinal))
                 return a.Metrics[key] + b.Metrics[key];
-            var slice = a.Metrics.Keys.Where(k => k.EndsWith("_n", StringComparison.Ordinal) && key.StartsWith(k[..^1], StringComparison.Ordinal)).FirstOrDefault("n");
+            var slice = a.Metrics.Keys
+                .Where(k => k.EndsWith("_n", StringComparison.Ordinal) && key.StartsWith(k[..^1], StringComparison.Ordinal))
+                .FirstOrDefault("n");
             return ((a.Metrics[key] * a.Metrics[slice]) + (b.Metrics[key] * b.Metrics[slice])) / Math.Max(1, a.Metrics[slice] + b.Metrics[slice]);
         }
 
         int[] shown = [.. a.Shown.Union(b.Shown)];
         var metrics = a.Metrics.Keys.ToDictionary(k => k, Mean);
         metrics["coverage_20"] = shown.Length / (double)Math.Max(1, items);
-        return new Judged(a.Name, a.Seed, [.. a.Users, .. b.Users], [.. a.Ndcg10, .. b.Ndcg10], [.. a.Second, .. b.Second], metrics, new Dictionary<string, Array>()) { Shown = shown };
+        return new Judged(
+            a.Name, a.Seed, [.. a.Users, .. b.Users], [.. a.Ndcg10, .. b.Ndcg10], [.. a.Second, .. b.Second],
+            metrics, new Dictionary<string, Array>())
+        {
+            Shown = shown,
+        };
     }
 
     /// <summary>The mean of several seeds, question by question.</summary>

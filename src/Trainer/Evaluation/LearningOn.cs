@@ -26,7 +26,8 @@ internal sealed class LearningOn : IDisposable
     /// <param name="logger">For the trainings.</param>
     /// <param name="cancel">Checked per batch.</param>
     public LearningOn(
-        TrainingData data, TrainerOptions trainer, ModelAssembly assembly, IReadOnlyDictionary<string, (long[] Shape, float[] Data)> encoders, int end, Blend? blend,
+        TrainingData data, TrainerOptions trainer, ModelAssembly assembly,
+        IReadOnlyDictionary<string, (long[] Shape, float[] Data)> encoders, int end, Blend? blend,
         ILogger logger, CancellationToken cancel)
     {
         (_data, _trainer, _assembly, _blend, _cancel) = (data, trainer, assembly, blend, cancel);

@@ -8,7 +8,10 @@ namespace StreamRec.Trainer.Evaluation;
 /// <param name="Config">Its settings.</param>
 public sealed record Baseline(string Name, string Channel, ModelConfig Config);
 
-/// <summary>Settings of the baselines: those that a search on the validation part chose for each data set and protocol, published with the protocol's results.</summary>
+/// <summary>
+/// Settings of the baselines: those that a search on the validation part chose
+/// for each data set and protocol, published with the protocol's results.
+/// </summary>
 public static class PeerSettings
 {
     /// <summary>The baselines of a data set's task; for a set without published settings those of the nearest kind of set.</summary>

@@ -94,7 +94,10 @@ public sealed class Prequential(
         return (ranks, [.. shown.Index().Where(s => s.Item).Select(s => s.Index)]);
     }
 
-    /// <summary>Calls <paramref name="judge"/> for each event with what a model may know then; in order within each of <paramref name="parts"/> threads' stretches.</summary>
+    /// <summary>
+    /// Calls <paramref name="judge"/> for each event with what a model may know
+    /// then; in order within each of <paramref name="parts"/> threads' stretches.
+    /// </summary>
     public void Visit(RankingModel model, int[] events, int parts, JudgeEvent judge, CancellationToken cancel)
     {
         var space = new Space(model, itemIds);

@@ -34,27 +34,33 @@ public sealed record MaskOptions
 public sealed record MaskedHistory(int[] Positions, float[] Mask, double Probability, double MaskedProbability);
 
 /// <summary>
-/// The smallest part of a user's history that carries a recommendation, found as GNNExplainer does (Ying et al., NeurIPS 2019): a mask m = σ(θ) over the edges
-/// by which later positions look at an event, learned to keep −log p(item) low while size and entropy of the mask are paid for:
+/// The smallest part of a user's history that carries a recommendation, found as GNNExplainer does
+/// (Ying et al., NeurIPS 2019): a mask m = σ(θ) over the edges by which later positions look at an
+/// event, learned to keep −log p(item) low while size and entropy of the mask are paid for:
 /// <code>
 /// min over θ of  −log p(item | logits + log m)  +  size · mean(m)  +  entropy · mean(H(m))
 /// </code>
-/// What own edges and the item graph add beside attention (<see cref="CopyHead"/>, <see cref="NeighbourHead"/>) has no edges to mask and is left out, of the probabilities
-/// too.
-/// Reads an artifact alone, of an ensemble its first encoder. Not thread-safe; uses libtorch's threads.
+/// What own edges and the item graph add beside attention (<see cref="CopyHead"/>, <see cref="NeighbourHead"/>) has no edges to mask and is
+/// left out, of the probabilities too. Reads an artifact alone, of an ensemble its first encoder. Not thread-safe; uses libtorch's threads.
 /// </summary>
 public static class HistoryMask
 {
     /// <exception cref="InvalidDataException">The artifact has no graph channel.</exception>
     /// <exception cref="ArgumentException">No event of the history is on an item of the model.</exception>
-    public static MaskedHistory Learn(ModelArtifact artifact, IReadOnlyList<UserEvent> history, long nowMs, IReadOnlyList<int> attributes, int item, MaskOptions? options = null)
+    public static MaskedHistory Learn(
+        ModelArtifact artifact, IReadOnlyList<UserEvent> history, long nowMs, IReadOnlyList<int> attributes, int item,
+        MaskOptions? options = null)
     {
         options ??= new MaskOptions();
         var config = artifact.Manifest.Config.Encoder ?? throw new InvalidDataException($"model v{artifact.Manifest.Version} has no graph channel to explain");
         using var scope = torch.NewDisposeScope();
         using var users = Encoder(artifact, config);
-        var items = torch.tensor(artifact.Require(TensorNames.ItemVectors, artifact.Items.Length, config.Dim), new long[] { artifact.Items.Length, config.Dim });
-        var bias = artifact.Tensors.ContainsKey(TensorNames.ItemBias) ? torch.tensor(artifact.Require(TensorNames.ItemBias, artifact.Items.Length)) : torch.zeros(artifact.Items.Length);
+        var items = torch.tensor(
+            artifact.Require(TensorNames.ItemVectors, artifact.Items.Length, config.Dim),
+            new long[] { artifact.Items.Length, config.Dim });
+        var bias = artifact.Tensors.ContainsKey(TensorNames.ItemBias)
+            ? torch.tensor(artifact.Require(TensorNames.ItemBias, artifact.Items.Length))
+            : torch.zeros(artifact.Items.Length);
         var (batch, positions) = Rows(config, history, nowMs, artifact.Items.Length);
         var input = batch.ToInput(torch.CPU);
         if (config.AttributeRows > 0)
@@ -82,7 +88,9 @@ public static class HistoryMask
         using var none = torch.no_grad();
         var learned = theta.sigmoid();
         return new MaskedHistory(
-            positions, learned.data<float>().ToArray(), Math.Exp(LogProbability(null).ToDouble()), Math.Exp(LogProbability(learned.clamp(min: 1e-4).log()).ToDouble()));
+            positions, learned.data<float>().ToArray(),
+            Math.Exp(LogProbability(null).ToDouble()),
+            Math.Exp(LogProbability(learned.clamp(min: 1e-4).log()).ToDouble()));
     }
 
     private static TemporalUserEncoder Encoder(ModelArtifact artifact, EncoderConfig config)

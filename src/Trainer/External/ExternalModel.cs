@@ -30,7 +30,11 @@ public sealed record ExternalManifest
 public sealed class ExternalModel
 {
     private const int Format = 1;
-    private static readonly JsonSerializerOptions Form = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
+    private static readonly JsonSerializerOptions Form = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
     private readonly Dictionary<string, (long[] Shape, float[] Data)> _tensors;
     private readonly string[] _items;
 
@@ -48,7 +52,8 @@ public sealed class ExternalModel
         string[] items;
         try
         {
-            manifest = JsonSerializer.Deserialize<ExternalManifest>(File.ReadAllBytes(Need("external.json")), Form) ?? throw new InvalidDataException($"{folder}/external.json is empty");
+            manifest = JsonSerializer.Deserialize<ExternalManifest>(File.ReadAllBytes(Need("external.json")), Form)
+                ?? throw new InvalidDataException($"{folder}/external.json is empty");
             items = JsonSerializer.Deserialize<string[]>(File.ReadAllBytes(Need("items.json"))) ?? [];
         }
         catch (JsonException e)
@@ -60,8 +65,15 @@ public sealed class ExternalModel
             throw new InvalidDataException($"{folder}/external.json is of format {manifest.Format}; this version reads {Format}");
         using var file = SafeTensors.Open(Need("model.safetensors"));
         var tensors = file.Tensors.ToDictionary(t => t.Key, t => (t.Value.Shape, file.ReadFloat32(t.Key)), StringComparer.Ordinal);
-        if (!tensors.TryGetValue(TensorNames.ItemVectors, out var vectors) || vectors.Shape.Length != 2 || vectors.Shape[0] != items.Length || vectors.Shape[1] != manifest.Encoder.Dim)
-            throw new InvalidDataException($"{folder}/model.safetensors: '{TensorNames.ItemVectors}' must be [{items.Length}, {manifest.Encoder.Dim}], as items.json and external.json say");
+        if (!tensors.TryGetValue(TensorNames.ItemVectors, out var vectors)
+            || vectors.Shape.Length != 2
+            || vectors.Shape[0] != items.Length
+            || vectors.Shape[1] != manifest.Encoder.Dim)
+        {
+            throw new InvalidDataException(
+                $"{folder}/model.safetensors: '{TensorNames.ItemVectors}' must be [{items.Length}, {manifest.Encoder.Dim}], "
+                + "as items.json and external.json say");
+        }
         return new ExternalModel(manifest, items, tensors);
     }
 

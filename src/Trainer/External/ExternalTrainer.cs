@@ -31,7 +31,9 @@ public sealed class ExternalTrainer(TrainerOptions options, EventTypes types)
         if (known == 0 || validEnd - known < LeastEvents || data.Log.Count - validEnd < LeastEvents)
         {
             throw new NotEnoughDataException(
-                $"the external model has learned {known} of {data.Log.Count} events; {validEnd - known} are left to learn the blend from and {data.Log.Count - validEnd} to judge by, and each needs {LeastEvents}: train it on the events before graph.json's train_end");
+                $"the external model has learned {known} of {data.Log.Count} events; "
+                + $"{validEnd - known} are left to learn the blend from and {data.Log.Count - validEnd} to judge by, "
+                + $"and each needs {LeastEvents}: train it on the events before graph.json's train_end");
         }
 
         var seen = data.RepeatShare() >= options.RepeatShare ? SeenRule.Repeat : SeenRule.Exclude;
@@ -44,7 +46,11 @@ public sealed class ExternalTrainer(TrainerOptions options, EventTypes types)
         var learner = new BlendTrainer(options.Blend with { Seed = options.Seed });
         var mixing = prequential.Spread(known, validEnd, options.BlendEvents);
         var unmixed = RankingModel.From(Artifact(known, null, none));
-        prequential.Visit(unmixed, mixing, 1, (int _, in RankContext context, int target, RankWorkspace workspace) => learner.Add(unmixed, context, target, workspace), cancel);
+        prequential.Visit(
+            unmixed, mixing, 1,
+            (int _, in RankContext context, int target, RankWorkspace workspace) =>
+                learner.Add(unmixed, context, target, workspace),
+            cancel);
         var blend = learner.Count > 0 ? learner.Fit(null, cancel) : null;
         var model = RankingModel.From(Artifact(validEnd, blend, none));
         var judging = prequential.Spread(validEnd, data.Log.Count, options.HoldoutEvents);

@@ -9,9 +9,17 @@ internal static class Edges
     public static void Check(string layer, EdgeList edges, Tensor? edgeAttributes, long edgeDim)
     {
         if (edgeDim > 0 != edgeAttributes is not null)
-            throw new ArgumentException($"{layer}: built for edge features of width {edgeDim}, called {(edgeAttributes is null ? "without" : "with")} them", nameof(edgeAttributes));
+        {
+            throw new ArgumentException(
+                $"{layer}: built for edge features of width {edgeDim}, called {(edgeAttributes is null ? "without" : "with")} them",
+                nameof(edgeAttributes));
+        }
         if (edgeAttributes is not null && (edgeAttributes.shape[0] != edges.Source.shape[0] || edgeAttributes.shape[^1] != edgeDim))
-            throw new ArgumentException($"{layer}: edge features must be [{edges.Source.shape[0]}, {edgeDim}], they are [{string.Join(", ", edgeAttributes.shape)}]", nameof(edgeAttributes));
+        {
+            throw new ArgumentException(
+                $"{layer}: edge features must be [{edges.Source.shape[0]}, {edgeDim}], they are [{string.Join(", ", edgeAttributes.shape)}]",
+                nameof(edgeAttributes));
+        }
     }
 
     /// <summary>[N, H, C] → [N, H·C] side by side, or [N, C] averaged over the heads.</summary>

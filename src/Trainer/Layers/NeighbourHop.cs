@@ -8,8 +8,8 @@ using static TorchSharp.torch.nn;
 namespace StreamRec.Trainer.Layers;
 
 /// <summary>
-/// <see cref="NeighbourHead"/> as it is trained: at every position of every history at once, with the user's own part in the edges left out, because an edge that
-/// counts the very step from history item to target would give the target away. Per relation
+/// <see cref="NeighbourHead"/> as it is trained: at every position of every history at once, with the user's own part in the edges
+/// left out, because an edge that counts the very step from history item to target would give the target away. Per relation
 /// <code>
 /// E[b, t, i] = Σ_q≤t exp(time[bucket(t, q)] + lag[t − q] + value[q]) · max(0, A[h_q, i] − own[h_q, i])
 /// </code>
@@ -40,7 +40,13 @@ public sealed class NeighbourHop : Module
 
     /// <summary>Under their names in the artifact.</summary>
     public IEnumerable<(string Name, Parameter Value)> Named =>
-        [(TensorNames.HopTime, _time), (TensorNames.HopLag, _lag), (TensorNames.HopValue, _value), (TensorNames.HopGate, _gate.weight!), (TensorNames.HopBias, _gate.bias!)];
+        [
+            (TensorNames.HopTime, _time),
+            (TensorNames.HopLag, _lag),
+            (TensorNames.HopValue, _value),
+            (TensorNames.HopGate, _gate.weight!),
+            (TensorNames.HopBias, _gate.bias!),
+        ];
 
     /// <summary>log(1 + E) per relation at the asked positions: [questions, columns] each.</summary>
     /// <param name="batch">Its <see cref="SequenceBatch.Hops"/> must be there.</param>

@@ -16,9 +16,9 @@ public enum Precision
 }
 
 /// <summary>
-/// Matrix products of a model in the precision asked for: operands are rounded, the result is widened again. Everything else stays float32: the weights (master
-/// weights, Micikevicius et al., 2018), their gradients, the optimizer's moments, biases, sums, norms and softmax. bfloat16 has float32's range, so the loss needs
-/// no scaling (Kalamkar et al., 2019). Immutable.
+/// Matrix products of a model in the precision asked for: operands are rounded, the result is widened again. Everything else
+/// stays float32: the weights (master weights, Micikevicius et al., 2018), their gradients, the optimizer's moments, biases,
+/// sums, norms and softmax. bfloat16 has float32's range, so the loss needs no scaling (Kalamkar et al., 2019). Immutable.
 /// </summary>
 public sealed class Products
 {

@@ -42,9 +42,12 @@ public sealed class TemporalUserEncoder : Module<Tensor, EncoderInput, Tensor>
     /// <param name="config">Shape.</param>
     /// <param name="rate">Dropout of the input and in the blocks.</param>
     /// <param name="dropout">Where the masks come from.</param>
-    /// <param name="gaps">Read the time since the previous event. Off by default: beside the time to the question it only hurt (P2-strict .090 → .082).</param>
+    /// <param name="gaps">
+    /// Read the time since the previous event. Off by default: beside the time to the question it only hurt (P2-strict .090 → .082).
+    /// </param>
     /// <param name="products">Precision of the matrix products; null = float32.</param>
-    public TemporalUserEncoder(EncoderConfig config, double rate, MaskDropout dropout, bool gaps = false, Products? products = null) : base(nameof(TemporalUserEncoder))
+    public TemporalUserEncoder(EncoderConfig config, double rate, MaskDropout dropout, bool gaps = false, Products? products = null)
+        : base(nameof(TemporalUserEncoder))
     {
         (_config, _rate, _dropout, _gaps) = (config, rate, dropout, gaps);
         pos = Small(config.MaxHistory, config.Dim);

@@ -7,9 +7,10 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamRec.Trainer.Losses;
 
 /// <summary>
-/// Softmax objectives over items. Rows are questions, columns are items; every method returns one scalar, the (weighted) mean
-/// over the rows. The product of users and items is computed in the precision of <c>products</c> (null = float32). logQ: the log probability with which the sampler draws an item; subtracting it makes a sampled softmax an
-/// unbiased stand-in for the full one (Bengio and Senécal, 2008; Yi et al., RecSys 2019).
+/// Softmax objectives over items. Rows are questions, columns are items; every method returns one scalar, the
+/// (weighted) mean over the rows. The product of users and items is computed in the precision of <c>products</c>
+/// (null = float32). logQ: the log probability with which the sampler draws an item; subtracting it makes a sampled
+/// softmax an unbiased stand-in for the full one (Bengio and Senécal, 2008; Yi et al., RecSys 2019).
 /// </summary>
 public static class SoftmaxLosses
 {

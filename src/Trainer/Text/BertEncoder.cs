@@ -131,7 +131,10 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
         return trained;
     }
 
-    /// <summary>Copies the adapters of a file in, as <see cref="ExportAdapters"/> and other LoRA tools write them (with or without their usual prefix).</summary>
+    /// <summary>
+    /// Copies the adapters of a file in, as <see cref="ExportAdapters"/> and
+    /// other LoRA tools write them (with or without their usual prefix).
+    /// </summary>
     /// <exception cref="InvalidDataException">An adapter is missing or of another shape.</exception>
     public void LoadAdapters(SafeTensors file)
     {
@@ -177,7 +180,9 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
     private static Dictionary<string, (long[] Shape, float[] Data)> Export(IEnumerable<(string Name, Tensor Weight)> weights)
     {
         using var scope = NewDisposeScope();
-        return weights.ToDictionary(w => w.Name, w => (w.Weight.shape, w.Weight.detach().cpu().to_type(ScalarType.Float32).contiguous().data<float>().ToArray()));
+        return weights.ToDictionary(
+            w => w.Name,
+            w => (w.Weight.shape, w.Weight.detach().cpu().to_type(ScalarType.Float32).contiguous().data<float>().ToArray()));
     }
 
     private static void Copy(SafeTensors file, string name, Parameter parameter)
@@ -185,7 +190,10 @@ public sealed class BertEncoder : Module<Tensor, Tensor, Tensor>
         if (!file.Tensors.TryGetValue(name, out var info))
             throw new InvalidDataException($"the weights have no tensor '{name}'");
         if (!info.Shape.SequenceEqual(parameter.shape))
-            throw new InvalidDataException($"tensor '{name}' is [{string.Join(", ", info.Shape)}], the configuration wants [{string.Join(", ", parameter.shape)}]");
+        {
+            throw new InvalidDataException(
+                $"tensor '{name}' is [{string.Join(", ", info.Shape)}], the configuration wants [{string.Join(", ", parameter.shape)}]");
+        }
         using var scope = NewDisposeScope();
         parameter.copy_(tensor(file.ReadFloat32(name), info.Shape));
     }

@@ -89,7 +89,8 @@ internal sealed class ModelHub : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, Uri url, RangeHeaderValue? range, Action<HttpResponseMessage>? hop, CancellationToken ct)
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, Uri url, RangeHeaderValue? range, Action<HttpResponseMessage>? hop, CancellationToken ct)
     {
         var at = url;
         for (var redirects = 0; ; redirects++)

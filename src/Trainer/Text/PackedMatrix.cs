@@ -104,7 +104,12 @@ internal sealed class PackedMatrix
                 {
                     ref var left = ref Unsafe.Add(ref MemoryMarshal.GetReference(x), (row * xStride) + from);
                     if (whole)
-                        Block(inner, ref left, xStride, ref panel, ref _bias[column], ref Unsafe.Add(ref MemoryMarshal.GetReference(y), (row * yStride) + column), yStride, from == 0);
+                    {
+                        Block(
+                            inner, ref left, xStride, ref panel, ref _bias[column],
+                            ref Unsafe.Add(ref MemoryMarshal.GetReference(y), (row * yStride) + column),
+                            yStride, from == 0);
+                    }
                     else
                         Edge(inner, ref left, xStride, ref panel, column, y[((row * yStride) + column)..], yStride, from == 0, edge);
                 }

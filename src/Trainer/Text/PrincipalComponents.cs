@@ -83,9 +83,16 @@ public sealed class PrincipalComponents
     public static PrincipalComponents Load(string path)
     {
         using var file = SafeTensors.Open(path);
-        if (!file.Tensors.TryGetValue("directions", out var info) || info.Shape.Length != 2 || !file.Tensors.TryGetValue("mean", out var mean) || mean.Count != info.Shape[1])
+        if (!file.Tensors.TryGetValue("directions", out var info)
+            || info.Shape.Length != 2
+            || !file.Tensors.TryGetValue("mean", out var mean)
+            || mean.Count != info.Shape[1])
             throw new InvalidDataException($"{path} holds no principal components");
-        return new PrincipalComponents((int)info.Shape[1], (int)info.Shape[0], file.ReadFloat32("mean"), file.ReadFloat32("directions"), file.ReadFloat32("explained")[0]);
+        return new PrincipalComponents(
+            (int)info.Shape[1], (int)info.Shape[0],
+            file.ReadFloat32("mean"),
+            file.ReadFloat32("directions"),
+            file.ReadFloat32("explained")[0]);
     }
 
     private static (float[] Mean, double[] Covariance) Covariance(IReadOnlyList<float[]> rows, int d)

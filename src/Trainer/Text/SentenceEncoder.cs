@@ -14,7 +14,10 @@ namespace StreamRec.Trainer.Text;
 /// </summary>
 public sealed class SentenceEncoder : IDisposable
 {
-    /// <summary>Tokens that go through all layers together on one thread, unless one text has more: with 384 wide states they stay in the second-level cache.</summary>
+    /// <summary>
+    /// Tokens that go through all layers together on one thread, unless one text
+    /// has more: with 384 wide states they stay in the second-level cache.
+    /// </summary>
     private const int ShareTokens = 96;
 
     /// <summary>Tensor in model.safetensors that is subtracted from each pooled vector, see <see cref="TextPretrainer"/>.</summary>
@@ -47,7 +50,9 @@ public sealed class SentenceEncoder : IDisposable
     {
         string Need(string name) => File.Exists(Path.Combine(folder, name))
             ? Path.Combine(folder, name)
-            : throw new FileNotFoundException($"text.weights '{folder}' has no {name}; wanted is a folder with config.json, vocab.txt and model.safetensors", name);
+            : throw new FileNotFoundException(
+                $"text.weights '{folder}' has no {name}; wanted is a folder with config.json, vocab.txt and model.safetensors",
+                name);
         var config = BertConfig.Load(Need("config.json"));
         var vocabulary = WordPieceVocabulary.Load(Need("vocab.txt"));
         if (vocabulary.Count > config.VocabSize)
@@ -61,7 +66,9 @@ public sealed class SentenceEncoder : IDisposable
         var encoder = new BertEncoder(config);
         encoder.Load(file);
         var centre = file.Tensors.ContainsKey(CentreName) ? file.ReadFloat32(CentreName) : null;
-        return new SentenceEncoder(new WordPieceTokenizer(vocabulary, lowerCase), encoder, pooling, maxTokens, centre, DigestOf(weights, vocabulary, $"{lowerCase} {pooling} {maxTokens}"));
+        return new SentenceEncoder(
+            new WordPieceTokenizer(vocabulary, lowerCase), encoder, pooling, maxTokens, centre,
+            DigestOf(weights, vocabulary, $"{lowerCase} {pooling} {maxTokens}"));
     }
 
     /// <summary>

@@ -97,7 +97,9 @@ public sealed class TextEncoder(TextOptions options) : IDisposable
 
     /// <summary>Pre-trains an encoder on texts; where no folder is named, the one that is used while text.weights is not set.</summary>
     /// <returns>The folder.</returns>
-    public static string Pretrain(IReadOnlyList<string> texts, TextOptions options, string? folder, IProgress<TextProgress>? progress = null, CancellationToken ct = default)
+    public static string Pretrain(
+        IReadOnlyList<string> texts, TextOptions options, string? folder,
+        IProgress<TextProgress>? progress = null, CancellationToken ct = default)
     {
         folder ??= PretrainedIn(options);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(folder))!);

@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace StreamRec.Trainer.Text;
 
-/// <summary>AdamW as text encoders are trained with it: the rate climbs for a tenth of the steps, then falls to 0 in a line; gradients are clipped to length 1.</summary>
+/// <summary>
+/// AdamW as text encoders are trained with it: the rate climbs for a tenth of
+/// the steps, then falls to 0 in a line; gradients are clipped to length 1.
+/// </summary>
 /// <param name="parameters">What is trained.</param>
 /// <param name="peak">Of the learning rate.</param>
 /// <param name="steps">Of the whole training.</param>

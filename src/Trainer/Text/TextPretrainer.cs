@@ -29,7 +29,10 @@ public sealed record PretrainOptions
     /// <summary>Peak of the learning rate, default 0.002, reached after a tenth of the steps, then down to 0 in a line.</summary>
     public double LearningRate { get; init; } = 2e-3;
 
-    /// <summary>Training ends here even if steps are left, default 30 s. A run that hits it depends on the machine's speed, any other on the seed only.</summary>
+    /// <summary>
+    /// Training ends here even if steps are left, default 30 s. A run that
+    /// hits it depends on the machine's speed, any other on the seed only.
+    /// </summary>
     public TimeSpan MaxTime { get; init; } = TimeSpan.FromSeconds(30);
 
     public int Seed { get; init; } = 1;
@@ -63,7 +66,9 @@ public static class TextPretrainer
     /// <param name="progress">Called after each step.</param>
     /// <param name="ct">Checked between steps.</param>
     /// <exception cref="ArgumentException">No text holds a word.</exception>
-    public static void Run(IReadOnlyList<string> texts, PretrainOptions options, string folder, IProgress<TextProgress>? progress = null, CancellationToken ct = default)
+    public static void Run(
+        IReadOnlyList<string> texts, PretrainOptions options, string folder,
+        IProgress<TextProgress>? progress = null, CancellationToken ct = default)
     {
         var vocabulary = WordPieceTrainer.Train(texts, options.VocabularySize, ct: ct);
         var tokenizer = new WordPieceTokenizer(vocabulary);
@@ -94,7 +99,9 @@ public static class TextPretrainer
         });
     }
 
-    private static void Train(BertEncoder encoder, WordPieceVocabulary vocabulary, int[][] rows, PretrainOptions options, IProgress<TextProgress>? progress, CancellationToken ct)
+    private static void Train(
+        BertEncoder encoder, WordPieceVocabulary vocabulary, int[][] rows, PretrainOptions options,
+        IProgress<TextProgress>? progress, CancellationToken ct)
     {
         using var head = new MaskedHead(encoder.Config);
         Initialise(encoder, head);
@@ -102,7 +109,13 @@ public static class TextPretrainer
         var random = new Random(options.Seed);
         var perEpoch = Batches(rows, options.BatchTokens, random).Count;
         var steps = Math.Min(options.Steps, 20 * perEpoch);
-        Parameter[] parameters = [.. encoder.NamedWeights().Where(w => !w.Name.StartsWith("pooler.", StringComparison.Ordinal)).Select(w => w.Parameter), .. head.parameters()];
+        Parameter[] parameters =
+        [
+            .. encoder.NamedWeights()
+                .Where(w => !w.Name.StartsWith("pooler.", StringComparison.Ordinal))
+                .Select(w => w.Parameter),
+            .. head.parameters(),
+        ];
         using var optimizer = new TextOptimizer(parameters, options.LearningRate, steps);
         var watch = Stopwatch.StartNew();
         var queue = new Queue<int[][]>();

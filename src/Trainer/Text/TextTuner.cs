@@ -40,7 +40,8 @@ public sealed record TuneOptions
 /// </summary>
 public static class TextTuner
 {
-    private static readonly string[] Settings = ["config.json", "vocab.txt", "tokenizer_config.json", "sentence_bert_config.json", "modules.json", "1_Pooling/config.json"];
+    private static readonly string[] Settings =
+        ["config.json", "vocab.txt", "tokenizer_config.json", "sentence_bert_config.json", "modules.json", "1_Pooling/config.json"];
 
     /// <param name="texts">The catalogue's texts; blank ones are passed over.</param>
     /// <param name="from">Folder of the encoder to start from.</param>
@@ -49,7 +50,9 @@ public static class TextTuner
     /// <param name="progress">Called after each step.</param>
     /// <param name="ct">Checked between steps.</param>
     /// <exception cref="ArgumentException">Fewer than two texts hold a word, or the vocabulary has no [MASK].</exception>
-    public static void Run(IReadOnlyList<string> texts, string from, TuneOptions options, string folder, IProgress<TextProgress>? progress = null, CancellationToken ct = default)
+    public static void Run(
+        IReadOnlyList<string> texts, string from, TuneOptions options, string folder,
+        IProgress<TextProgress>? progress = null, CancellationToken ct = default)
     {
         float[]? centre;
         BertEncoder encoder;
@@ -71,12 +74,20 @@ public static class TextTuner
 
         var rows = texts.Select(t => tokenizer.Encode(t, Math.Min(options.MaxTokens, encoder.Config.MaxPositions))).Where(r => r.Length > 2).ToArray();
         if (rows.Length < 2 || tokenizer.Vocabulary.Mask < 0)
-            throw new ArgumentException($"{rows.Length} of {texts.Count} texts hold a word, and the vocabulary of {from} has {(tokenizer.Vocabulary.Mask < 0 ? "no" : "a")} {WordPieceVocabulary.MaskToken}; a contrast needs two texts and something to hide words behind", nameof(texts));
+        {
+            throw new ArgumentException(
+                $"{rows.Length} of {texts.Count} texts hold a word, and the vocabulary of {from} "
+                + $"has {(tokenizer.Vocabulary.Mask < 0 ? "no" : "a")} {WordPieceVocabulary.MaskToken}; "
+                + "a contrast needs two texts and something to hide words behind",
+                nameof(texts));
+        }
         Train(encoder, tokenizer.Vocabulary, pooling, rows, options, progress, ct);
         Write(encoder, centre, from, folder);
     }
 
-    private static void Train(BertEncoder encoder, WordPieceVocabulary vocabulary, Pooling pooling, int[][] rows, TuneOptions options, IProgress<TextProgress>? progress, CancellationToken ct)
+    private static void Train(
+        BertEncoder encoder, WordPieceVocabulary vocabulary, Pooling pooling, int[][] rows, TuneOptions options,
+        IProgress<TextProgress>? progress, CancellationToken ct)
     {
         var parameters = encoder.Freeze(options.FrozenLayers);
         encoder.train();
@@ -97,7 +108,9 @@ public static class TextTuner
             var batch = order[next..(next += size)];
             encoder.Dropout.Seed(((ulong)options.Seed << 32) + (ulong)step);
             using var scope = NewDisposeScope();
-            var (whole, hidden) = (Vectors(encoder, batch, vocabulary.Pad, pooling), Vectors(encoder, MaskedRows.Of(batch, vocabulary, random).Rows, vocabulary.Pad, pooling));
+            var (whole, hidden) = (
+                Vectors(encoder, batch, vocabulary.Pad, pooling),
+                Vectors(encoder, MaskedRows.Of(batch, vocabulary, random).Rows, vocabulary.Pad, pooling));
             var loss = functional.cross_entropy(hidden.mm(whole.t()).div(options.Temperature), arange(size, dtype: ScalarType.Int64));
             optimizer.Step(loss, step);
             progress?.Report(new TextProgress("pretrain", step + 1, options.Steps, loss.item<float>()));

@@ -34,8 +34,12 @@ public sealed class WeightsPull(HubOptions options)
     /// <param name="progress">Called as bytes arrive; may be null.</param>
     /// <param name="ct">Leaves what is there for the next pull.</param>
     /// <exception cref="HubException">The server has no such file, refuses, or failed too often in a row.</exception>
-    /// <exception cref="InvalidDataException">The model is of a kind this encoder does not compute (seen before its weights are fetched), or a checksum is wrong twice.</exception>
-    public async Task<IReadOnlyList<PulledFile>> PullAsync(string repository, string folder, IProgress<PullProgress>? progress = null, CancellationToken ct = default)
+    /// <exception cref="InvalidDataException">
+    /// The model is of a kind this encoder does not compute (seen before its weights are fetched), or a checksum is wrong twice.
+    /// </exception>
+    public async Task<IReadOnlyList<PulledFile>> PullAsync(
+        string repository, string folder,
+        IProgress<PullProgress>? progress = null, CancellationToken ct = default)
     {
         using var hub = new ModelHub(options);
         var first = await RetryAsync(() => hub.FindAsync(hub.UrlOf(repository, options.Revision, Required[0]), ct), Required[0], ct);
@@ -46,7 +50,11 @@ public sealed class WeightsPull(HubOptions options)
             if (await PullFileAsync(hub, hub.UrlOf(repository, commit, file), file, folder, progress, ct) is { } done)
                 pulled.Add(done);
             else if (required)
-                throw new HubException($"{hub.UrlOf(repository, commit, file)} answers 404: {repository} has no {file}; an encoder needs {string.Join(", ", Required)} and {Weights}");
+            {
+                throw new HubException(
+                    $"{hub.UrlOf(repository, commit, file)} answers 404: {repository} has no {file}; "
+                    + $"an encoder needs {string.Join(", ", Required)} and {Weights}");
+            }
         }
 
         foreach (var file in Required)
@@ -82,7 +90,9 @@ public sealed class WeightsPull(HubOptions options)
                 File.Delete(part);
                 if (!again)
                     continue; // a proxy or a disk may have garbled it: once more from the start
-                throw new InvalidDataException($"{url}: the content does not have the checksum the server states, {remote.Checksum}, twice in a row; its SHA-256 is {sums.Sha256}");
+                throw new InvalidDataException(
+                    $"{url}: the content does not have the checksum the server states, "
+                    + $"{remote.Checksum}, twice in a row; its SHA-256 is {sums.Sha256}");
             }
 
             File.Move(part, target, overwrite: true);

@@ -28,7 +28,12 @@ public sealed class WordPieceTrainer
     public static WordPieceVocabulary Train(IEnumerable<string> texts, int size, bool lowerCase = true, CancellationToken ct = default)
     {
         var trainer = new WordPieceTrainer();
-        foreach (var special in new[] { WordPieceVocabulary.PadToken, WordPieceVocabulary.UnknownToken, WordPieceVocabulary.StartToken, WordPieceVocabulary.EndToken, WordPieceVocabulary.MaskToken })
+        foreach (var special in new[]
+        {
+            WordPieceVocabulary.PadToken, WordPieceVocabulary.UnknownToken,
+            WordPieceVocabulary.StartToken, WordPieceVocabulary.EndToken,
+            WordPieceVocabulary.MaskToken,
+        })
             trainer.Id(special);
         trainer.Count(texts, lowerCase, ct);
         while (trainer._pieces.Count < size && trainer.Merge())

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 namespace StreamRec.Trainer.Training;
 
 /// <summary>
-/// Watches a run for what a mean loss hides: gradients that explode, and units that have stopped learning. A unit is a row of a linear layer's weight [out, in];
-/// it is dead when its gradient was 0 in every step of an epoch. Tables are left out: rows of items nobody bought are meant to rest.
-/// Cost: one pass over the linear layers' gradients per step, about 1 % of a step.
+/// Watches a run for what a mean loss hides: gradients that explode, and units that have stopped learning. A unit is a row of a
+/// linear layer's weight [out, in]; it is dead when its gradient was 0 in every step of an epoch. Tables are left out: rows of
+/// items nobody bought are meant to rest. Cost: one pass over the linear layers' gradients per step, about 1 % of a step.
 /// </summary>
 internal sealed class Alarms(IReadOnlyList<string> names)
 {

@@ -21,13 +21,20 @@ internal sealed class Checkpoint(string? path, GraphRecommender model, AdamW opt
         float[] Read(string name, long[] shape)
         {
             if (!file.Tensors.TryGetValue(name, out var info) || !info.Shape.SequenceEqual(shape))
-                throw new InvalidDataException($"checkpoint {path} is of another model: tensor '{name}' is not [{string.Join(", ", shape)}]; delete the file to start afresh");
+            {
+                throw new InvalidDataException(
+                    $"checkpoint {path} is of another model: tensor '{name}' is not [{string.Join(", ", shape)}]; delete the file to start afresh");
+            }
             return file.ReadFloat32(name);
         }
 
         var counters = Read("state.counters", [5]);
         float[][] All(string prefix) => [.. model.Parameters.Select(p => Read(prefix + p.Name, p.Value.shape))];
-        Tensor[] Moments(string prefix) => [.. model.Parameters.Select((p, i) => torch.tensor(Read(prefix + p.Name, p.Value.shape), p.Value.shape).to(model.Device))];
+        Tensor[] Moments(string prefix) =>
+        [
+            .. model.Parameters.Select((p, i) =>
+                torch.tensor(Read(prefix + p.Name, p.Value.shape), p.Value.shape).to(model.Device))
+        ];
         model.Restore(All("weight."));
         optimizer.Restore((int)counters[1], Moments("mean."), Moments("square."));
         average?.Restore(Moments("average."));

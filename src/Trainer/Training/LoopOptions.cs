@@ -30,7 +30,10 @@ public sealed record LoopOptions
     /// </summary>
     public double Adversarial { get; init; }
 
-    /// <summary>Decay of a moving average of the weights, which is then what is validated and kept, such as 0.998. 0, the default, keeps the weights themselves.</summary>
+    /// <summary>
+    /// Decay of a moving average of the weights, which is then what is validated
+    /// and kept, such as 0.998. 0, the default, keeps the weights themselves.
+    /// </summary>
     public double Average { get; init; }
 
     /// <summary>Share of the target's probability spread over all items. Default 0.1.</summary>
@@ -76,4 +79,6 @@ public sealed record LoopOptions
 /// <param name="BestValidation">Best validation result; NaN when the run had none.</param>
 /// <param name="StoppedBy"><c>epochs</c>, <c>time</c> or <c>patience</c>.</param>
 /// <param name="Alarms">Explosions of the gradient and layers with dead units, in words.</param>
-public sealed record LoopResult(int Epochs, int Steps, long Targets, double Seconds, double Loss, double BestValidation, string StoppedBy, IReadOnlyList<string> Alarms);
+public sealed record LoopResult(
+    int Epochs, int Steps, long Targets, double Seconds, double Loss, double BestValidation,
+    string StoppedBy, IReadOnlyList<string> Alarms);

@@ -53,7 +53,12 @@ internal sealed class SoftmaxObjective : IDisposable
         var target = torch.tensor(Array.ConvertAll(batch.Target, i => _classOf[i])).to(_model.Device);
         var question = batch.Question is null ? null : torch.tensor(batch.Question).to(_model.Device);
         if (_logQ is null)
-            return SoftmaxLosses.Full(asked, table, bias, target, _smoothing, _model.FromEdges(batch, asked, _relations, table.shape[0], _classOf), question, _model.Products);
+        {
+            return SoftmaxLosses.Full(
+                asked, table, bias, target, _smoothing,
+                _model.FromEdges(batch, asked, _relations, table.shape[0], _classOf),
+                question, _model.Products);
+        }
         return Sampled(question is null ? asked : asked.index_select(0, question), table, bias, target);
     }
 

@@ -17,7 +17,9 @@ public sealed class TensorBoardWriter : IDisposable
     {
         Directory.CreateDirectory(directory);
         var now = DateTimeOffset.UtcNow;
-        var path = Path.Combine(directory, $"events.out.tfevents.{now.ToUnixTimeSeconds()}.streamrec.{Environment.ProcessId}.{now.Ticks % TimeSpan.TicksPerSecond}");
+        var path = Path.Combine(
+            directory,
+            $"events.out.tfevents.{now.ToUnixTimeSeconds()}.streamrec.{Environment.ProcessId}.{now.Ticks % TimeSpan.TicksPerSecond}");
         _file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         WriteRecord(Event(0, null, "brain.Event:2"));
     }

@@ -32,7 +32,8 @@ internal sealed class TrainingStatistics
             var culprit = model.Parameters.Zip(gradients).FirstOrDefault(p => p.Second is not null && !double.IsFinite(p.Second.square().sum().ToDouble()));
             throw new TrainingDivergedException(
                 $"training diverged in epoch {epoch + 1}, step {step + 1}: loss {value}, gradient norm {norm}, "
-                + $"first parameter with a bad gradient '{culprit.First.Name ?? "none"}', learning rate {learningRate:g3}; a lower Trainer.LearningRate or ClipNorm usually helps");
+                + $"first parameter with a bad gradient '{culprit.First.Name ?? "none"}', learning rate {learningRate:g3}; "
+                + "a lower Trainer.LearningRate or ClipNorm usually helps");
         }
 
         (_lossSum, _normSum, _normMax, _steps) = (_lossSum + value, _normSum + norm, Math.Max(_normMax, norm), _steps + 1);

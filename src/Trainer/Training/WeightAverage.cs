@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace StreamRec.Trainer.Training;
 
 /// <summary>
-/// The exponential moving average of the weights (Polyak and Juditsky, 1992): a ← a + (1 − d)(w − a) after each update, d = min(decay, (1 + t) / (10 + t)) so
-/// that the first weights are soon forgotten. Memory: one copy of the parameters. Not thread-safe.
+/// The exponential moving average of the weights (Polyak and Juditsky, 1992): a ← a + (1 − d)(w − a) after each update,
+/// d = min(decay, (1 + t) / (10 + t)) so that the first weights are soon forgotten. Memory: one copy of the parameters. Not thread-safe.
 /// </summary>
 internal sealed class WeightAverage : IDisposable
 {

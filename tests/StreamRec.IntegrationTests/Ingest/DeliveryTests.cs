@@ -77,7 +77,9 @@ public sealed class DeliveryTests(Servers servers)
         await using var h = await Harness.StartAsync(servers);
         await h.ProduceEventsAsync(2000, users: 40);
         var last = DateTimeOffset.UtcNow;
-        await Harness.UntilAsync("the log's clock, which counts milliseconds, has moved on", () => Task.FromResult(DateTimeOffset.UtcNow > last.AddMilliseconds(2)));
+        await Harness.UntilAsync(
+            "the log's clock, which counts milliseconds, has moved on",
+            () => Task.FromResult(DateTimeOffset.UtcNow > last.AddMilliseconds(2)));
         var between = DateTimeOffset.UtcNow;
         var second = await h.ProduceEventsAsync(3000, seed: 2, users: 40);
 
@@ -139,7 +141,9 @@ public sealed class DeliveryTests(Servers servers)
 
         // Who comes back is a new, empty person.
         await Harness.UntilAsync("the log's clock has moved on", () => Task.FromResult(DateTimeOffset.UtcNow > erased.AddMilliseconds(1)));
-        await h.ProduceAsync(h.Topics.Interactions, "u1", """{"event_id":"again","user_id":"u1","item_id":"i1","type":"view","time":1700000000000}"""u8.ToArray());
+        await h.ProduceAsync(
+            h.Topics.Interactions, "u1",
+            """{"event_id":"again","user_id":"u1","item_id":"i1","type":"view","time":1700000000000}"""u8.ToArray());
         await h.UntilDoneAsync(501);
         await h.StopWorkersAsync();
         Assert.Equal("i1", Assert.Single(await h.Graph.RecentAsync("u1", 10, Stop)).ItemId);

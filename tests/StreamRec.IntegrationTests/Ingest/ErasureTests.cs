@@ -23,13 +23,23 @@ public sealed class ErasureTests(FaultServers servers)
         servers.RequireRealKafka("compaction");
         await using var h = await Harness.StartAsync(servers);
         await h.ConfigureAsync(
-            h.Topics.Recommendations, ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.001"), ("delete.retention.ms", "0"), ("max.compaction.lag.ms", "1"));
+            h.Topics.Recommendations,
+            ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.001"),
+            ("delete.retention.ms", "0"), ("max.compaction.lag.ms", "1"));
         await using var host = await RoleHost.StartAsync(SettingsOf(h), RoleSet.Ingest | RoleSet.Scorer, NullLoggerFactory.Instance, Stop);
-        await h.ProduceAsync(h.Topics.Users, Gone, Json.Encode(new UserRecord { UserId = Gone, Attributes = new Dictionary<string, string> { ["alias"] = Gone } }));
+        await h.ProduceAsync(
+            h.Topics.Users, Gone,
+            Json.Encode(new UserRecord { UserId = Gone, Attributes = new Dictionary<string, string> { ["alias"] = Gone } }));
         await h.ProduceEventsAsync(400, users: 60);
         for (var i = 0; i < 30; i++)
-            await h.ProduceAsync(h.Topics.Interactions, Gone, Encoding.UTF8.GetBytes($$"""{"event_id":"g{{i}}","user_id":"{{Gone}}","item_id":"i{{i}}","type":"like","time":1700000000000}"""));
-        await Harness.UntilAsync("the person has a list", async () => await h.Redis.LatestAsync(Gone) is not null && (await h.Redis.RecentAsync(Gone)).Count == 30);
+        {
+            await h.ProduceAsync(
+                h.Topics.Interactions, Gone,
+                Encoding.UTF8.GetBytes($$"""{"event_id":"g{{i}}","user_id":"{{Gone}}","item_id":"i{{i}}","type":"like","time":1700000000000}"""));
+        }
+        await Harness.UntilAsync(
+            "the person has a list",
+            async () => await h.Redis.LatestAsync(Gone) is not null && (await h.Redis.RecentAsync(Gone)).Count == 30);
         await Harness.UntilAsync("the person's list is on the topic", () => Task.FromResult(OnTopic(h)));
         Assert.NotEmpty(await TablesWithItAsync(h));
 
@@ -60,14 +70,21 @@ public sealed class ErasureTests(FaultServers servers)
         Redis = new RedisSettings { ConnectionString = h.Servers.Redis, KeyPrefix = h.Prefix },
         Http = new HttpSettings { Url = "http://127.0.0.1:0" },
         Ingest = h.Options,
-        Scorer = new() { BootstrapServers = h.Options.BootstrapServers, GroupId = h.Options.GroupId + "-scorer", Debounce = TimeSpan.FromMilliseconds(20), SessionTimeout = TimeSpan.FromSeconds(6) },
+        Scorer = new()
+        {
+            BootstrapServers = h.Options.BootstrapServers,
+            GroupId = h.Options.GroupId + "-scorer",
+            Debounce = TimeSpan.FromMilliseconds(20),
+            SessionTimeout = TimeSpan.FromSeconds(6),
+        },
     };
 
     /// <summary>Every column of every table of the schema, as text.</summary>
     private static async Task<List<string>> TablesWithItAsync(Harness h)
     {
         var tables = new List<string>();
-        await using (var query = h.Source.CreateCommand("select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')"))
+        await using (var query = h.Source.CreateCommand(
+            "select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')"))
         {
             await using var reader = await query.ExecuteReaderAsync(Stop);
             while (await reader.ReadAsync(Stop))

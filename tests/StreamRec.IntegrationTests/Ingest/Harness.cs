@@ -27,7 +27,8 @@ internal sealed class Harness : IAsyncDisposable
         Redis = new RedisGraph(redis, prefix);
         Options = new IngestOptions
         {
-            BootstrapServers = servers.Kafka, Topics = topics, GroupId = group, MaxBatchAge = TimeSpan.FromMilliseconds(20), SessionTimeout = servers.SessionTimeout,
+            BootstrapServers = servers.Kafka, Topics = topics, GroupId = group,
+            MaxBatchAge = TimeSpan.FromMilliseconds(20), SessionTimeout = servers.SessionTimeout,
         };
         _producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig
         {
@@ -64,7 +65,8 @@ internal sealed class Harness : IAsyncDisposable
     {
         var source = await place(await servers.NewSchemaAsync(test, Stop));
         var harness = new Harness(
-            servers, source, await servers.NewTopicsAsync(test, Stop), await ConnectionMultiplexer.ConnectAsync(servers.Redis + ",abortConnect=false,allowAdmin=true"),
+            servers, source, await servers.NewTopicsAsync(test, Stop),
+            await ConnectionMultiplexer.ConnectAsync(servers.Redis + ",abortConnect=false,allowAdmin=true"),
             servers.NewRedisPrefix(test), servers.NewGroup(test));
         await harness.Graph.MigrateAsync(Stop);
         return harness;
@@ -74,7 +76,8 @@ internal sealed class Harness : IAsyncDisposable
     public async Task<Harness> FreshSchemaAsync([System.Runtime.CompilerServices.CallerMemberName] string test = "")
     {
         var fresh = new Harness(
-            Servers, await Servers.NewSchemaAsync(test, Stop), Topics, await ConnectionMultiplexer.ConnectAsync(Servers.Redis + ",abortConnect=false,allowAdmin=true"),
+            Servers, await Servers.NewSchemaAsync(test, Stop), Topics,
+            await ConnectionMultiplexer.ConnectAsync(Servers.Redis + ",abortConnect=false,allowAdmin=true"),
             Servers.NewRedisPrefix(test), Servers.NewGroup(test));
         await fresh.Graph.MigrateAsync(Stop);
         return fresh;

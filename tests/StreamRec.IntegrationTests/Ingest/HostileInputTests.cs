@@ -46,8 +46,15 @@ public sealed class HostileInputTests(FaultServers servers)
         Assert.False(ingest.HasExited, ingest.Log);
         Assert.InRange(ingest.Memory.Peak, 1, 300_000_000);
         Assert.InRange(ingest.Memory.Now, 1, Math.Max(early * 1.5, 200_000_000));
-        Assert.Equal(expected.OrderBy(e => e.Key, StringComparer.Ordinal), (await h.Graph.DeadLetterCountsAsync(Stop)).OrderBy(e => e.Key, StringComparer.Ordinal));
-        Assert.Equal(Count, await new DeadLetters(h.Options).ListAsync(new DeadLetterFilter(), Stop).Select(l => (l.SourcePartition, l.SourceOffset)).Distinct().CountAsync(Stop));
+        Assert.Equal(
+            expected.OrderBy(e => e.Key, StringComparer.Ordinal),
+            (await h.Graph.DeadLetterCountsAsync(Stop)).OrderBy(e => e.Key, StringComparer.Ordinal));
+        Assert.Equal(
+            Count,
+            await new DeadLetters(h.Options).ListAsync(new DeadLetterFilter(), Stop)
+                .Select(l => (l.SourcePartition, l.SourceOffset))
+                .Distinct()
+                .CountAsync(Stop));
         Assert.Equal(new GraphStats(1, 2, 2, 2), await h.Graph.StatsAsync(Stop));
         Assert.Equal(sql, (await h.Graph.RecentAsync(sql, 10, Stop)).Select(e => e.ItemId).Single(i => i == sql));
         Assert.Equal(0, await ingest.EndAsync());

@@ -43,7 +43,10 @@ internal sealed class IngestProcess : IAsyncDisposable
             return (Kilobytes("VmRSS:") * 1024, Kilobytes("VmHWM:") * 1024);
 
             long Kilobytes(string name) =>
-                long.Parse(status.First(l => l.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+                long.Parse(
+                    status.First(l => l.StartsWith(name, StringComparison.Ordinal))
+                        .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                    CultureInfo.InvariantCulture);
         }
     }
 

@@ -134,7 +134,9 @@ public sealed class IngestWorkerTests(Servers servers)
         await h.ProduceAsync(h.Topics.Items, "i2", Json.Encode(new ItemRecord { ItemId = "i2", Title = "Two" }));
         await h.ProduceAsync(h.Topics.Items, "i2", null);
         await h.ProduceAsync(h.Topics.Items, "i3", "nonsense"u8.ToArray());
-        await h.ProduceAsync(h.Topics.Users, "u3", Json.Encode(new UserRecord { UserId = "u3", Attributes = new Dictionary<string, string> { ["name"] = "u3" } }));
+        await h.ProduceAsync(
+            h.Topics.Users, "u3",
+            Json.Encode(new UserRecord { UserId = "u3", Attributes = new Dictionary<string, string> { ["name"] = "u3" } }));
         await h.UntilDoneAsync(1001);
         await Harness.UntilAsync("the catalogue is in", () => Task.FromResult(worker.Stats is { Items: >= 3, Users: >= 1 }));
         Assert.Equal([new("i1", "One")], await h.Graph.TitlesAsync(["i1"], Stop));
@@ -148,7 +150,8 @@ public sealed class IngestWorkerTests(Servers servers)
         await h.StopWorkersAsync();
 
         Assert.DoesNotContain(await h.DumpRedisAsync(), l => l.Contains("u3", StringComparison.Ordinal));
-        await using var tables = h.Source.CreateCommand("select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')");
+        await using var tables = h.Source.CreateCommand(
+            "select relname from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')");
         var names = new List<string>();
         await using (var reader = await tables.ExecuteReaderAsync(Stop))
         {
@@ -186,7 +189,10 @@ public sealed class IngestWorkerTests(Servers servers)
         await run;
 
         Assert.Equal(1, fixedWorker.Stats.Applied);
-        var again = Assert.Single(await letters.ListAsync(new DeadLetterFilter { Reason = "malformed_json" }, Stop).Where(l => l.Replays == 1).ToListAsync(Stop));
+        var again = Assert.Single(
+            await letters.ListAsync(new DeadLetterFilter { Reason = "malformed_json" }, Stop)
+                .Where(l => l.Replays == 1)
+                .ToListAsync(Stop));
         Assert.Equal("junk", Encoding.UTF8.GetString(again.Value!));
         Assert.Equal(again.SourceOffset, (await letters.ShowAsync(again.Partition, again.Offset, Stop))!.SourceOffset);
     }

@@ -80,7 +80,9 @@ public sealed class OutageTests(FaultServers servers)
         await using var h = await Harness.StartAsync(servers, schema => disk.UseForAsync(schema, Stop));
         var events = await h.ProduceEventsAsync(60_000, users: 5000);
         var worker = h.StartWorker();
-        await Harness.UntilAsync("ingest says that the disk is full", () => Task.FromResult(worker.Stats.LastError?.Contains("No space left", StringComparison.Ordinal) == true));
+        await Harness.UntilAsync(
+            "ingest says that the disk is full",
+            () => Task.FromResult(worker.Stats.LastError?.Contains("No space left", StringComparison.Ordinal) == true));
         var stopped = await h.DoneAsync();
         Assert.InRange(stopped, 1, events.Length - 1);
 

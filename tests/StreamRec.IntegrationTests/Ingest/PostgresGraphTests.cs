@@ -42,10 +42,13 @@ public sealed class PostgresGraphTests(Servers servers)
         Assert.Equal(new GraphStats(1, 2, 4, 2), await graph.StatsAsync(Stop));
         Assert.Equal(5, (await graph.NextOffsetsAsync(TestEvents.Topic, Stop))[0]);
         Assert.Equal(new PartitionProgress(0, 5, 4, 1, 0), Assert.Single(await graph.ProgressAsync(TestEvents.Topic, Stop)));
-        await using var query = source.CreateCommand("select weight, first_ms, last_ms, count, last_type from edges join items using (item_key) where item_id = 'i'");
+        await using var query = source.CreateCommand(
+            "select weight, first_ms, last_ms, count, last_type from edges join items using (item_key) where item_id = 'i'");
         await using var row = await query.ExecuteReaderAsync(Stop);
         Assert.True(await row.ReadAsync(Stop));
-        Assert.Equal((200L, TestEvents.Start - 10, TestEvents.Start + 10, 3, (short)5), (row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt32(3), row.GetInt16(4)));
+        Assert.Equal(
+            (200L, TestEvents.Start - 10, TestEvents.Start + 10, 3, (short)5),
+            (row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt32(3), row.GetInt16(4)));
         var recent = await graph.RecentAsync("u", 2, Stop);
         Assert.Equal(new RecentEvent("i", 5, 3, TestEvents.Start + 10), recent[0]);
         Assert.Equal(2, recent.Count);
@@ -232,7 +235,8 @@ public sealed class PostgresGraphTests(Servers servers)
             var apply = graph.ApplyAsync(TestEvents.Batch(at, chunk), Stop);
             for (var kills = 0; kills < 3 && !apply.IsCompleted; kills++)
             {
-                await using var kill = admin.CreateCommand("select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and state = 'active'");
+                await using var kill = admin.CreateCommand(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and state = 'active'");
                 kill.Parameters.Add(new() { Value = name });
                 await kill.ExecuteNonQueryAsync(Stop);
             }

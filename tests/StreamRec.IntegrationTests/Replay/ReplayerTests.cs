@@ -20,13 +20,17 @@ public sealed class ReplayerTests(Servers servers) : IDisposable
         var source = new MovieLensSource(Films(), limit: 0);
         h.StartWorker();
         using var replayer = new Replayer(
-            servers.Kafka, h.Topics, new ReplayOptions { Followed = [h.Options.GroupId], ItemsFollowed = h.Options.GroupId + "-catalogue" }, NullLogger.Instance);
+            servers.Kafka, h.Topics,
+            new ReplayOptions { Followed = [h.Options.GroupId], ItemsFollowed = h.Options.GroupId + "-catalogue" },
+            NullLogger.Instance);
         await replayer.RunAsync(source, Stop);
         await replayer.DrainAsync(Stop);
 
         Assert.Equal((3, 2, 2), ((int)replayer.Stats.Delivered, (int)replayer.Stats.Items, (int)replayer.Stats.Users));
         await h.UntilDoneAsync(3);
-        Assert.Equal(GraphDigest.Of([.. source.Read().Where(m => m.Topic == SourceTopic.Interactions).Select(m => m.Interaction)]).ToString(), await h.Graph.DigestAsync(Stop));
+        Assert.Equal(
+            GraphDigest.Of([.. source.Read().Where(m => m.Topic == SourceTopic.Interactions).Select(m => m.Interaction)]).ToString(),
+            await h.Graph.DigestAsync(Stop));
         await Harness.UntilAsync("the users are in", async () => (await h.Graph.UserAttributesAsync("2", Stop)).Count > 0);
         Assert.Equal(
             [("age", "53"), ("gender", "F"), ("occupation", "other")],
@@ -43,7 +47,9 @@ public sealed class ReplayerTests(Servers servers) : IDisposable
         File.WriteAllText(Path.Combine(_folder, "u.user"), "1|24|M|technician|85711\n2|53|F|other|94043\n");
         File.WriteAllLines(
             Path.Combine(_folder, "u.item"),
-            new[] { "Toy Story (1995)", "GoldenEye (1995)" }.Select((title, i) => $"{i + 1}|{title}|01-Jan-1995||http://example.org|{string.Join('|', Enumerable.Repeat("0", 18))}|1"));
+            new[] { "Toy Story (1995)", "GoldenEye (1995)" }
+                .Select((title, i) =>
+                    $"{i + 1}|{title}|01-Jan-1995||http://example.org|{string.Join('|', Enumerable.Repeat("0", 18))}|1"));
         File.WriteAllText(Path.Combine(_folder, "u.data"), "1\t1\t5\t874965758\n1\t2\t3\t876893171\n2\t1\t4\t888550871\n");
         return _folder;
     }

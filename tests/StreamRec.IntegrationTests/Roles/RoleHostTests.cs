@@ -62,7 +62,10 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
     private async Task<Settings> SettingsAsync(Topics topics)
     {
         var source = await servers.NewSchemaAsync(ct: Ct);
-        var schema = new Npgsql.NpgsqlConnectionStringBuilder(servers.Postgres) { SearchPath = new Npgsql.NpgsqlConnectionStringBuilder(source.ConnectionString).SearchPath };
+        var schema = new Npgsql.NpgsqlConnectionStringBuilder(servers.Postgres)
+        {
+            SearchPath = new Npgsql.NpgsqlConnectionStringBuilder(source.ConnectionString).SearchPath,
+        };
         var defaults = new Settings();
         return defaults with
         {
@@ -73,7 +76,11 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
             Control = new ControlSettings { TrainAfterEvents = Events, TrainEvery = TimeSpan.Zero, Poll = TimeSpan.FromMilliseconds(100) },
             Ingest = defaults.Ingest with { GroupId = servers.NewGroup() },
             Scorer = defaults.Scorer with { GroupId = servers.NewGroup(), ArtifactRoot = _folder.FullName, Debounce = TimeSpan.FromMilliseconds(50) },
-            Text = new TextOptions { Folder = Path.Combine(_folder.FullName, "text"), Pretrain = new PretrainOptions { Steps = 4, HiddenSize = 16, VocabularySize = 100 } },
+            Text = new TextOptions
+            {
+                Folder = Path.Combine(_folder.FullName, "text"),
+                Pretrain = new PretrainOptions { Steps = 4, HiddenSize = 16, VocabularySize = 100 },
+            },
             Trainer = TrainerWorkerTests.Options(_folder.FullName),
         };
     }
@@ -123,7 +130,8 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
         await Task.WhenAll(sent);
     }
 
-    private Task<DeliveryResult<string, byte[]>> SendAsync(string topic, string key, byte[] value) => _producer.ProduceAsync(topic, new Message<string, byte[]> { Key = key, Value = value }, Ct);
+    private Task<DeliveryResult<string, byte[]>> SendAsync(string topic, string key, byte[] value) =>
+        _producer.ProduceAsync(topic, new Message<string, byte[]> { Key = key, Value = value }, Ct);
 
     private Task<ModelAnnouncement> AnnouncedAsync(Topics topics) => ReadAsync(topics.Models, value =>
         Json.TryDecode(value, out ModelAnnouncement? model, out _, out _) ? model : null);
@@ -136,7 +144,13 @@ public sealed class RoleHostTests(Servers servers) : IDisposable
         where T : class => Task.Run(
         () =>
         {
-            var config = new ConsumerConfig { BootstrapServers = servers.Kafka, GroupId = servers.NewGroup(), AutoOffsetReset = AutoOffsetReset.Earliest, EnableAutoCommit = false };
+            var config = new ConsumerConfig
+            {
+                BootstrapServers = servers.Kafka,
+                GroupId = servers.NewGroup(),
+                AutoOffsetReset = AutoOffsetReset.Earliest,
+                EnableAutoCommit = false,
+            };
             using var consumer = new ConsumerBuilder<Ignore, byte[]>(config).SetLogHandler((_, _) => { }).Build();
             consumer.Subscribe(topic);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(Ct);

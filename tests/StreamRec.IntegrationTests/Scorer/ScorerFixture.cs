@@ -31,7 +31,12 @@ internal sealed class ScorerFixture : IAsyncDisposable
         Postgres = new PostgresGraph(source);
         Redis = new RedisGraph(redis, prefix);
         Registry = new ModelRegistry(source);
-        _producer = new ProducerBuilder<string?, string?>(new ProducerConfig { BootstrapServers = servers.Kafka, Acks = Acks.All, Partitioner = Partitioner.Murmur2Random })
+        _producer = new ProducerBuilder<string?, string?>(new ProducerConfig
+        {
+            BootstrapServers = servers.Kafka,
+            Acks = Acks.All,
+            Partitioner = Partitioner.Murmur2Random,
+        })
             .SetKeySerializer(Text).SetValueSerializer(Text).SetLogHandler((_, _) => { }).Build();
         _lists = Reader(topics.Recommendations);
     }
@@ -96,10 +101,16 @@ internal sealed class ScorerFixture : IAsyncDisposable
     }
 
     public Task InteractAsync(string eventId, string user, string item, long timeMs, string type = "like", params (string Name, string Value)[] headers) =>
-        SendAsync(Topics.Interactions, user, $$"""{"event_id":"{{eventId}}","user_id":"{{user}}","item_id":"{{item}}","type":"{{type}}","time":{{timeMs}}}""", headers);
+        SendAsync(
+            Topics.Interactions, user,
+            $$"""{"event_id":"{{eventId}}","user_id":"{{user}}","item_id":"{{item}}","type":"{{type}}","time":{{timeMs}}}""",
+            headers);
 
     public Task ItemAsync(string item, bool available, params string[] categories) =>
-        SendAsync(Topics.Items, item, Encoding.UTF8.GetString(Json.Encode(new ItemRecord { ItemId = item, Title = "title of " + item, Available = available, Categories = categories })));
+        SendAsync(
+            Topics.Items, item,
+            Encoding.UTF8.GetString(Json.Encode(
+                new ItemRecord { ItemId = item, Title = "title of " + item, Available = available, Categories = categories })));
 
     public Task RequestAsync(RecommendationRequest request) =>
         SendAsync(Topics.Requests, request.UserId ?? request.RequestId, Encoding.UTF8.GetString(Json.Encode(request)));
@@ -137,7 +148,9 @@ internal sealed class ScorerFixture : IAsyncDisposable
                 return Lists[^1];
         }
 
-        throw new TimeoutException($"30 s passed and not yet: {what}; read {Lists.Count} lists, scorer: {Worker.Stats.Applied} applied, {Worker.Stats.Lists} lists, {_run.Status}");
+        throw new TimeoutException(
+            $"30 s passed and not yet: {what}; "
+            + $"read {Lists.Count} lists, scorer: {Worker.Stats.Applied} applied, {Worker.Stats.Lists} lists, {_run.Status}");
     }
 
     /// <summary>Waits for something the scorer counts.</summary>
@@ -150,7 +163,10 @@ internal sealed class ScorerFixture : IAsyncDisposable
             if (_run.IsFaulted)
                 await _run;
             var stats = Worker.Stats;
-            Assert.True(Environment.TickCount64 < end, $"30 s passed and not yet: {what}; {stats.Applied} applied, {stats.Scored} scored, {stats.Duplicates} duplicates, {stats.Lists} lists, lag {stats.Lag}");
+            Assert.True(
+                Environment.TickCount64 < end,
+                $"30 s passed and not yet: {what}; "
+                + $"{stats.Applied} applied, {stats.Scored} scored, {stats.Duplicates} duplicates, {stats.Lists} lists, lag {stats.Lag}");
             await timer.WaitForNextTickAsync(Ct);
         }
     }

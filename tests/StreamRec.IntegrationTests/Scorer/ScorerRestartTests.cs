@@ -30,7 +30,9 @@ public sealed class ScorerRestartTests(Servers servers)
         for (var i = 0; i < 10; i++)
         {
             var user = "u" + i;
-            var list = scorer.UntilList($"the newest list of {user}", l => l.UserId == user && l.Items.All(item => item.ItemId != "j" + (40 + i)) && l.CausedBy!.Offset >= 0);
+            var list = scorer.UntilList(
+                $"the newest list of {user}",
+                l => l.UserId == user && l.Items.All(item => item.ItemId != "j" + (40 + i)) && l.CausedBy!.Offset >= 0);
             Assert.NotNull(list);
             scorer.UntilList($"the answer to r{i}", l => l.RequestId == "r" + i);
         }
@@ -49,7 +51,8 @@ public sealed class ScorerRestartTests(Servers servers)
         {
             var (eventId, user, item) = ("e" + i, "u" + (i % 4), "i" + i);
             var sent = await scorer.SendAsync(
-                scorer.Topics.Interactions, user, $$"""{"event_id":"{{eventId}}","user_id":"{{user}}","item_id":"{{item}}","type":"like","time":{{Day + i}}}""");
+                scorer.Topics.Interactions, user,
+                $$"""{"event_id":"{{eventId}}","user_id":"{{user}}","item_id":"{{item}}","type":"like","time":{{Day + i}}}""");
             if (i < 10)
             {
                 if (!partitions.TryGetValue(sent.Partition.Value, out var rows))
@@ -124,7 +127,10 @@ public sealed class ScorerRestartTests(Servers servers)
         await scorer.StopAsync(); // the rest falls to the second one, which has the graph already
         await scorer.UntilAsync("the second owns everything", () => second.AssignedPartitions == 16);
         await scorer.InteractAsync("after", "u0", "i-last", Day + 1000);
-        var list = scorer.UntilList("the list after the hand-over", l => l.UserId == "u0" && l.Items.Count > 0 && l.Items.All(i => i.ItemId != "i-last") && l.CausedBy!.Offset > 0);
+        var list = scorer.UntilList(
+            "the list after the hand-over",
+            l => l.UserId == "u0" && l.Items.Count > 0
+                && l.Items.All(i => i.ItemId != "i-last") && l.CausedBy!.Offset > 0);
         Assert.NotNull(list);
         await scorer.UntilAsync("it is applied", () => second.Stats.Applied == 81);
         await stop.CancelAsync();

@@ -18,7 +18,9 @@ public sealed class ScorerTests(Servers servers)
             await scorer.InteractAsync("seed-" + item, "other", item, Day);
         const string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         var sent = await scorer.SendAsync(
-            scorer.Topics.Interactions, "me", $$"""{"event_id":"e1","user_id":"me","item_id":"a","type":"like","time":{{Day + 1000}}}""", ("traceparent", trace));
+            scorer.Topics.Interactions, "me",
+            $$"""{"event_id":"e1","user_id":"me","item_id":"a","type":"like","time":{{Day + 1000}}}""",
+            ("traceparent", trace));
 
         var list = scorer.UntilList("a list for me", l => l.UserId == "me");
         Assert.Equal("interactions", list.Trigger);
@@ -125,7 +127,12 @@ public sealed class ScorerTests(Servers servers)
         Assert.Equal(scorer.Topics.Items, replaced.CausedBy!.Topic);
         await scorer.ItemAsync("a", available: true, "red");
         await scorer.InteractAsync("4", "me", "c", Day + 5000);
-        Assert.Equal(["a"], scorer.UntilList("a is back", l => l.CausedBy!.Topic == scorer.Topics.Interactions && l.CausedBy.Time > replaced.CausedBy.Time && l.UserId == "me" && l.Items.Count > 0)
+        Assert.Equal(
+            ["a"],
+            scorer.UntilList(
+                    "a is back",
+                    l => l.CausedBy!.Topic == scorer.Topics.Interactions && l.CausedBy.Time > replaced.CausedBy.Time
+                        && l.UserId == "me" && l.Items.Count > 0)
             .Items.Select(i => i.ItemId));
     }
 

@@ -28,7 +28,16 @@ public sealed class EvalCommandTests
 
     private static Task<int> RunAsync(params string[] options)
     {
-        string[] arguments = ["--dataset", "ml-100k", "--data", "no-such-folder", "--protocol", "prequential-strict", "--against", "no-such-file.npz", .. options];
-        return EvalCommand.Create().Parse(arguments).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, TestContext.Current.CancellationToken);
+        string[] arguments =
+        [
+            "--dataset", "ml-100k", "--data", "no-such-folder",
+            "--protocol", "prequential-strict", "--against", "no-such-file.npz",
+            .. options,
+        ];
+        return EvalCommand.Create()
+            .Parse(arguments)
+            .InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false },
+                TestContext.Current.CancellationToken);
     }
 }

@@ -56,7 +56,8 @@ public sealed class DecoderPropertyTests
     [Fact]
     public void A_damaged_event_never_throws()
     {
-        var good = Encoding.UTF8.GetBytes("""{"event_id":"e\u00e9","user_id":"u","item_id":"i","type":"view","value":1.5,"time":"2023-11-14T22:13:20.123Z","context":{"a":[1]}}""");
+        var good = Encoding.UTF8.GetBytes(
+            """{"event_id":"e\u00e9","user_id":"u","item_id":"i","type":"view","value":1.5,"time":"2023-11-14T22:13:20.123Z","context":{"a":[1]}}""");
         var damage = from at in Gen.Choose(0, good.Length - 1)
                      from cut in Gen.Choose(0, 8)
                      from put in Gen.ArrayOf(ArbMap.Default.GeneratorFor<byte>())

@@ -33,7 +33,8 @@ public sealed class InteractionDecoderTests
     [InlineData("""{"event_id":"e1","user_id":"u1","item_id":"i1","type":"view","time":1700000000123}""")]
     [InlineData("""{"event_id":"e1","user_id":"u1","item_id":"i1","type":"view","time":1.700000000123e12}""")]
     [InlineData("""{"event_id":"e1","user_id":"u1","item_id":"i1","type":"view","time":"2023-11-14t23:13:20.123999+01:00"}""")]
-    [InlineData("""{"session_id":"s","context":{"a":[1,{"b":2}]},"event_id":"e1","user_id":"u1","item_id":"i1","type":"view","value":null,"time":1700000000123}""")]
+    [InlineData(
+        """{"session_id":"s","context":{"a":[1,{"b":2}]},"event_id":"e1","user_id":"u1","item_id":"i1","type":"view","value":null,"time":1700000000123}""")]
     [InlineData("""{"event_id":"old","event_id":"e1","user_id":7,"user_id":"u1","item_id":"i1","type":"?","type":"view","time":"x","time":1700000000123}""")]
     [InlineData("""{"event\u005fid":"\u0065\u0031","user_id":"u\u0031","item_id":"i\u0031","type":"vie\u0077","time":"2023-11-14T22:13:20.123\u005a"}""")]
     [InlineData("\uFEFF \n{ \"event_id\" : \"e1\", \"user_id\":\"u1\",\"item_id\":\"i1\",\"type\":\"view\",\"time\":1700000000123 } \n")]
@@ -96,7 +97,14 @@ public sealed class InteractionDecoderTests
     [InlineData("value", "NaN", DeadLetterReason.MalformedJson)]
     public void One_wrong_field_is_refused_for_its_own_reason(string field, string text, DeadLetterReason expected)
     {
-        var names = new Dictionary<string, string> { ["event_id"] = "\"e\"", ["user_id"] = "\"u\"", ["item_id"] = "\"i\"", ["type"] = "\"view\"", ["time"] = "1" };
+        var names = new Dictionary<string, string>
+        {
+            ["event_id"] = "\"e\"",
+            ["user_id"] = "\"u\"",
+            ["item_id"] = "\"i\"",
+            ["type"] = "\"view\"",
+            ["time"] = "1",
+        };
         names[field] = text;
         var answer = Decode("{" + string.Join(',', names.Select(p => $"\"{p.Key}\":{p.Value}")) + "}");
         Assert.Equal(expected, answer.Reason);

@@ -42,7 +42,9 @@ public class ReportTests
         var wanted = DemoData.Result.Expected;
 
         Assert.Contains("produced 90,001", Accounting.Faults(good with { Produced = 90_001 }, wanted)[0], StringComparison.Ordinal);
-        Assert.Contains(Accounting.Faults(good with { Applied = 87_299, Duplicates = 1_801 }, wanted), f => f.StartsWith("applied 87,299", StringComparison.Ordinal));
+        Assert.Contains(
+            Accounting.Faults(good with { Applied = 87_299, Duplicates = 1_801 }, wanted),
+            f => f.StartsWith("applied 87,299", StringComparison.Ordinal));
         Assert.Contains(Accounting.Faults(good with { Lost = 3 }, wanted), f => f.Contains("deleted by the broker", StringComparison.Ordinal));
         Assert.Contains(Accounting.Faults(good with { Digest = "x" }, wanted), f => f.Contains("digest x", StringComparison.Ordinal));
         var swapped = new Dictionary<string, long> { ["malformed_json"] = 599, ["bad_time"] = 301 };
@@ -92,7 +94,8 @@ public class ReportTests
 
     private static RecommendationList List(string user, long cause, string item) => new()
     {
-        Trigger = "interactions", UserId = user, ModelVersion = 1, GeneratedAt = DateTimeOffset.UnixEpoch, CausedBy = new CausedBy("t", 0, cause, DateTimeOffset.UnixEpoch),
+        Trigger = "interactions", UserId = user, ModelVersion = 1, GeneratedAt = DateTimeOffset.UnixEpoch,
+        CausedBy = new CausedBy("t", 0, cause, DateTimeOffset.UnixEpoch),
         Items = [new RecommendedItem(item, 1, 1, "gnn", "", [])],
     };
 }

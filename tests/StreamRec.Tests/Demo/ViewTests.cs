@@ -28,7 +28,8 @@ public class ViewTests
 
         foreach (var part in new[]
         {
-            "62,431", "100,000", "sent/s", "lag: ingest", "312", "1,840", "1,682", "59,874", "malformed_json", "p50 212 ms", "p99 391 ms", "served lists", "popularity",
+            "62,431", "100,000", "sent/s", "lag: ingest", "312", "1,840", "1,682", "59,874",
+            "malformed_json", "p50 212 ms", "p99 391 ms", "served lists", "popularity",
             "epoch 4 of 12", "37 %", ".221", "user 405", "Toy Story (1995)", "Star Wars (1977)", "kcat -b 127.0.0.1:40911",
         })
         {
@@ -49,10 +50,16 @@ public class ViewTests
     {
         foreach (var (phase, hold, words) in new[]
         {
-            (DemoPhase.Replaying, Hold.Training, "waits for training"), (DemoPhase.Replaying, Hold.Lag, "held back by lag"), (DemoPhase.Draining, Hold.None, "catching up"), (DemoPhase.Done, Hold.None, "done"),
+            (DemoPhase.Replaying, Hold.Training, "waits for training"),
+            (DemoPhase.Replaying, Hold.Lag, "held back by lag"),
+            (DemoPhase.Draining, Hold.None, "catching up"),
+            (DemoPhase.Done, Hold.None, "done"),
         })
         {
-            Assert.Contains(words, Render(DemoView.Build(DemoData.Snapshot with { Phase = phase, Hold = hold }, 140, 42), 140, 42, false), StringComparison.Ordinal);
+            Assert.Contains(
+                words,
+                Render(DemoView.Build(DemoData.Snapshot with { Phase = phase, Hold = hold }, 140, 42), 140, 42, false),
+                StringComparison.Ordinal);
         }
     }
 
@@ -61,7 +68,11 @@ public class ViewTests
     {
         var text = Render(Summary.Build(DemoData.Result), 140, 80, colours: false);
 
-        foreach (var part in new[] { "90,000", "87,300", "dead letters: malformed_json", "87300-00000000deadbeef", "v2", "after the first promotion", "event → list", "41 % of it reached", "every event is accounted for" })
+        foreach (var part in new[]
+        {
+            "90,000", "87,300", "dead letters: malformed_json", "87300-00000000deadbeef", "v2",
+            "after the first promotion", "event → list", "41 % of it reached", "every event is accounted for",
+        })
             Assert.Contains(part, text, StringComparison.Ordinal);
     }
 
@@ -79,7 +90,9 @@ public class ViewTests
         var to = new StringWriter();
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Ansi = colours ? AnsiSupport.Yes : AnsiSupport.No, ColorSystem = colours ? ColorSystemSupport.TrueColor : ColorSystemSupport.NoColors, Out = new Screen(to, width, height),
+            Ansi = colours ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = colours ? ColorSystemSupport.TrueColor : ColorSystemSupport.NoColors,
+            Out = new Screen(to, width, height),
         });
         console.Write(what);
         return to.ToString().Replace("\r", "", StringComparison.Ordinal);

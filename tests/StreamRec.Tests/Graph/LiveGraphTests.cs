@@ -48,7 +48,9 @@ public class LiveGraphTests
             {
                 foreach (var e in part)
                     one.Add(e.User, e.Item, e.Type, e.Value, e.TimeMs);
-                many.Add([.. part.Select(e => e.User)], [.. part.Select(e => e.Item)], [.. part.Select(e => e.Type)], [.. part.Select(e => e.Value)], [.. part.Select(e => e.TimeMs)]);
+                many.Add(
+                    [.. part.Select(e => e.User)], [.. part.Select(e => e.Item)],
+                    [.. part.Select(e => e.Type)], [.. part.Select(e => e.Value)], [.. part.Select(e => e.TimeMs)]);
             }
 
             AssertSame(one, many);
@@ -69,7 +71,8 @@ public class LiveGraphTests
             AssertSame(one, LiveGraph.Load(
                 new GraphSnapshot
                 {
-                    Users = [.. Enumerable.Range(0, Users).Select(u => $"u{u}")], Items = [.. Enumerable.Range(0, Items).Select(i => new ItemRecord { ItemId = $"i{i}" })],
+                    Users = [.. Enumerable.Range(0, Users).Select(u => $"u{u}")],
+                    Items = [.. Enumerable.Range(0, Items).Select(i => new ItemRecord { ItemId = $"i{i}" })],
                     User = [.. events.Select(e => e.User)], Item = [.. events.Select(e => e.Item)], Type = [.. events.Select(e => e.Type)],
                     Value = [.. events.Select(e => e.Value)], TimeMs = [.. events.Select(e => e.TimeMs)], NextOffsets = new Dictionary<int, long>(),
                 },

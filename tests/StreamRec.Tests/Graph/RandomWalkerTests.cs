@@ -70,7 +70,9 @@ public class RandomWalkerTests
         var count = new RandomWalker(graph).Walk([(0, 1f), (1, 1f)], new WalkOptions { Restart = 1f }, 1, new WalkScratch(), top);
         Assert.Equal(3, count);
         Assert.Equal(2, top[0].Item);
-        Assert.True(top[0].Score > 1.9f * top[0].Visits, $"score {top[0].Score} of {top[0].Visits} visits: (√n + √n)² is 4n for n visits from each of two seeds");
+        Assert.True(
+            top[0].Score > 1.9f * top[0].Visits,
+            $"score {top[0].Score} of {top[0].Visits} visits: (√n + √n)² is 4n for n visits from each of two seeds");
         Assert.DoesNotContain(top[..count], c => c.Item is 0 or 1);
     }
 

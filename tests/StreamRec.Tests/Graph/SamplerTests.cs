@@ -72,7 +72,9 @@ public class SamplerTests
     [InlineData(0.9f)]
     public void Importance_weights_are_sorted_positive_and_sum_to_one_without_the_item_itself(float decay)
     {
-        var hoods = Samplers.RandomWalkNeighbours(Graph(), new WalkSampling { Width = 12, DistanceDecay = decay }, 1, ct: TestContext.Current.CancellationToken);
+        var hoods = Samplers.RandomWalkNeighbours(
+            Graph(), new WalkSampling { Width = 12, DistanceDecay = decay }, 1,
+            ct: TestContext.Current.CancellationToken);
         for (var item = 0; item < Items; item++)
         {
             var weights = hoods.WeightsOf(item).ToArray();
@@ -89,7 +91,9 @@ public class SamplerTests
         // One person, 101 items once each; from the middle one, distance d must be met in proportion to .9^d on both sides.
         var items = Enumerable.Range(0, 101).ToArray();
         var graph = CsrGraph.Build(1, 101, new int[101], items, new byte[101], new float[101], Array.ConvertAll(items, i => (long)i));
-        var hoods = Samplers.RandomWalkNeighbours(graph, new WalkSampling { Walks = 400_000, Length = 1, Width = 100 }, 1, ct: TestContext.Current.CancellationToken);
+        var hoods = Samplers.RandomWalkNeighbours(
+            graph, new WalkSampling { Walks = 400_000, Length = 1, Width = 100 }, 1,
+            ct: TestContext.Current.CancellationToken);
         var weight = hoods.Of(50).ToArray().Zip(hoods.WeightsOf(50).ToArray()).ToDictionary(p => p.First, p => p.Second);
         for (var d = 1; d <= 20; d++)
         {
@@ -111,10 +115,16 @@ public class SamplerTests
         var people = Samplers.UniformUsers(graph, items, before, 50, 1, ct: ct);
         foreach (var row in rows)
         {
-            var past = Enumerable.Range(graph.UserStart[users[row]], graph.UserDegree(users[row])).Where(e => graph.TimeMs[e] < before[row]).Select(e => graph.Item[e]).ToArray();
+            var past = Enumerable.Range(graph.UserStart[users[row]], graph.UserDegree(users[row]))
+                .Where(e => graph.TimeMs[e] < before[row])
+                .Select(e => graph.Item[e])
+                .ToArray();
             Assert.Equal(past.AsEnumerable().Reverse().Take(50), newest.Of(row).ToArray());
             Assert.Equal(past.Order(), uniform.Of(row).ToArray().Order()); // 50 places are enough for all of the past, each edge once
-            var touched = graph.ItemEdge[graph.ItemStart[items[row]]..graph.ItemStart[items[row] + 1]].Where(e => graph.TimeMs[e] < before[row]).Select(e => graph.User[e]).ToArray();
+            var touched = graph.ItemEdge[graph.ItemStart[items[row]]..graph.ItemStart[items[row] + 1]]
+                .Where(e => graph.TimeMs[e] < before[row])
+                .Select(e => graph.User[e])
+                .ToArray();
             Assert.Equal(Math.Min(50, touched.Length), people.Count[row]);
             Assert.Subset(touched.ToHashSet(), people.Of(row).ToArray().ToHashSet());
         }
@@ -126,7 +136,9 @@ public class SamplerTests
         var graph = Graph(shuffled: false);
         var past = Enumerable.Range(0, graph.Edges).Where(e => graph.TimeMs[e] < 4_000).OrderBy(e => graph.TimeMs[e]).ToArray();
         int[] Pick(int[] from) => Array.ConvertAll(past, e => from[e]);
-        var cut = CsrGraph.Build(Users, Items, Pick(graph.User), Pick(graph.Item), new byte[past.Length], new float[past.Length], Array.ConvertAll(past, e => graph.TimeMs[e]));
+        var cut = CsrGraph.Build(
+            Users, Items, Pick(graph.User), Pick(graph.Item), new byte[past.Length], new float[past.Length],
+            Array.ConvertAll(past, e => graph.TimeMs[e]));
         var ct = TestContext.Current.CancellationToken;
         var asOf = Samplers.RandomWalkNeighbours(graph, new WalkSampling { BeforeMs = 4_000 }, 9, ct: ct);
         var alone = Samplers.RandomWalkNeighbours(cut, new WalkSampling(), 9, ct: ct);
@@ -137,7 +149,10 @@ public class SamplerTests
     [Fact]
     public void Arrays_that_do_not_fit_are_refused_by_name()
     {
-        Assert.Contains("value 1", Assert.Throws<ArgumentException>(() => CsrGraph.Build(1, 1, [0, 0], [0, 0], [1, 1], [0f], [1, 2])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "value 1",
+            Assert.Throws<ArgumentException>(() => CsrGraph.Build(1, 1, [0, 0], [0, 0], [1, 1], [0f], [1, 2])).Message,
+            StringComparison.Ordinal);
         Assert.Contains("(0, 3)", Assert.Throws<ArgumentException>(() => CsrGraph.Build(1, 2, [0], [3], [1], [0f], [1])).Message, StringComparison.Ordinal);
     }
 }

@@ -48,7 +48,8 @@ public sealed class PackedHistoryTests
             portions = PackedHistory.Merge(portions, portion, Limit);
 
         var naive = events.GroupBy(e => (e.ItemId, e.Type, BitConverter.SingleToInt32Bits(e.Value))).Select(g => g.MaxBy(e => e.TimeMs))
-            .OrderByDescending(e => e.TimeMs).ThenBy(e => !float.IsNaN(e.Value)).ThenBy(e => e.Type).ThenBy(e => e.Value).ThenBy(e => e.ItemId, StringComparer.Ordinal).Take(Limit);
+            .OrderByDescending(e => e.TimeMs).ThenBy(e => !float.IsNaN(e.Value)).ThenBy(e => e.Type).ThenBy(e => e.Value)
+            .ThenBy(e => e.ItemId, StringComparer.Ordinal).Take(Limit);
         return once.AsSpan().SequenceEqual(portions) && PackedHistory.Read(once).SequenceEqual(naive);
     }
 }

@@ -18,7 +18,11 @@ public sealed class SnapshotRowsTests
     public void The_same_events_give_the_same_columns_whatever_their_order_and_however_they_are_shared_out()
     {
         // Few moments, so that many events share one; some differ in nothing.
-        var events = (from user in Gen.Choose(0, 2) from item in Gen.Choose(0, 2) from type in Gen.Choose(1, 2) from value in Gen.Elements(float.NaN, 0f, 2.5f) from time in Gen.Choose(1, 9)
+        var events = (from user in Gen.Choose(0, 2)
+                      from item in Gen.Choose(0, 2)
+                      from type in Gen.Choose(1, 2)
+                      from value in Gen.Elements(float.NaN, 0f, 2.5f)
+                      from time in Gen.Choose(1, 9)
                       select (user, item, (byte)type, value, (long)time)).ListOf();
         Check.One(Properties.Quick, Prop.ForAll(events.Zip(Gen.Choose(0, int.MaxValue)).ToArbitrary(), input =>
         {
@@ -28,7 +32,9 @@ public sealed class SnapshotRowsTests
             var (one, other) = (Columns(given, 1), Columns(shuffled, 3));
             Assert.Equal(one, other);
             Assert.Equal(given.Select(e => e.Item5).Order(), one.Select(e => e.Time));
-            Assert.Equal(given.Select(e => (e.Item5, e.user, e.item, e.Item3, e.value)).Order(), one.Select(e => (e.Time, e.User, e.Item, e.Type, e.Value)).Order());
+            Assert.Equal(
+                given.Select(e => (e.Item5, e.user, e.item, e.Item3, e.value)).Order(),
+                one.Select(e => (e.Time, e.User, e.Item, e.Type, e.Value)).Order());
         }));
     }
 
@@ -49,7 +55,8 @@ public sealed class SnapshotRowsTests
         Assert.All(parts, p => Assert.Equal(0, p.Count));
     }
 
-    private static (int User, int Item, byte Type, float Value, long Time)[] Columns(IReadOnlyList<(int User, int Item, byte Type, float Value, long Time)> events, int shares)
+    private static (int User, int Item, byte Type, float Value, long Time)[] Columns(
+        IReadOnlyList<(int User, int Item, byte Type, float Value, long Time)> events, int shares)
     {
         var parts = Enumerable.Range(0, shares).Select(_ => new SnapshotRows()).ToArray();
         for (var i = 0; i < events.Count; i++)

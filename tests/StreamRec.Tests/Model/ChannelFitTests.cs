@@ -85,7 +85,8 @@ public sealed class ChannelFitTests
     [Fact]
     public void A_catalogue_too_large_for_ease_is_refused_with_both_numbers()
     {
-        var error = Assert.Throws<InvalidOperationException>(() => ChannelFit.Ease(Pairs, new EaseConfig { MaxItems = 60 }, new Tensors(), 1, CancellationToken.None));
+        var error = Assert.Throws<InvalidOperationException>(
+            () => ChannelFit.Ease(Pairs, new EaseConfig { MaxItems = 60 }, new Tensors(), 1, CancellationToken.None));
         Assert.Contains("61", error.Message, StringComparison.Ordinal);
         Assert.Contains("60", error.Message, StringComparison.Ordinal);
     }

@@ -126,5 +126,6 @@ public sealed class ChannelTests
 
     private static UserEvent Event(int item, long agoMs) => new(item, 1, float.NaN, Now - agoMs);
 
-    private static RankContext Context(UserEvent[] history, int items) => new() { NowMs = Now, Counters = new LiveCounters(), History = history, ItemCount = items };
+    private static RankContext Context(UserEvent[] history, int items) =>
+        new() { NowMs = Now, Counters = new LiveCounters(), History = history, ItemCount = items };
 }

@@ -12,7 +12,8 @@ public sealed class ItemFactsTests
     {
         // Item 0: one person after 10 and again after 40 days, another once. Item 1: the same person twice in one moment. Item 2: a return only.
         var events = new FitEvents(
-            [0, 1, 0, 0, 2, 2, 3], [0, 0, 0, 0, 1, 1, 2], [2, 2, 2, 2, 2, 2, 8], 4, 4, [100 * Day, 101 * Day, 110 * Day, 150 * Day, 160 * Day, 160 * Day, 170 * Day]);
+            [0, 1, 0, 0, 2, 2, 3], [0, 0, 0, 0, 1, 1, 2], [2, 2, 2, 2, 2, 2, 8], 4, 4,
+            [100 * Day, 101 * Day, 110 * Day, 150 * Day, 160 * Day, 160 * Day, 170 * Day]);
         var weights = new float[32];
         weights[2] = 1;
         weights[8] = -1;
@@ -30,7 +31,9 @@ public sealed class ItemFactsTests
         var artifact = TestModels.Full(10, 1);
         Assert.Equal(0, ItemFacts.Read(artifact).FirstDay(3));
         var tensors = new Dictionary<string, (long[] Shape, float[] Data)>(artifact.Tensors);
-        ItemFacts.Fit(new ModelConfig { EventWeights = TestModels.FlatWeights }, new FitEvents([0, 0], [3, 3], [0, 0], 1, 10, [5 * Day, 7 * Day])).Write(tensors);
+        ItemFacts
+            .Fit(new ModelConfig { EventWeights = TestModels.FlatWeights }, new FitEvents([0, 0], [3, 3], [0, 0], 1, 10, [5 * Day, 7 * Day]))
+            .Write(tensors);
         var read = ItemFacts.Read(new ModelArtifact(artifact.Manifest, artifact.Items, tensors));
         Assert.Equal(5, read.FirstDay(3));
         Assert.Equal(2, read.IntervalDays(3), 1e-5);

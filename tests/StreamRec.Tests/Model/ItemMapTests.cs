@@ -14,7 +14,11 @@ public sealed class ItemMapTests : IDisposable
     private static float[] Clusters(int perCluster)
     {
         var random = new Random(2);
-        return [.. Enumerable.Range(0, 4 * perCluster).SelectMany(i => Enumerable.Range(0, 16).Select(c => (c == i % 4 ? 3f : 0f) + ((float)random.NextDouble() * 0.5f)))];
+        return
+        [
+            .. Enumerable.Range(0, 4 * perCluster).SelectMany(i =>
+                Enumerable.Range(0, 16).Select(c => (c == i % 4 ? 3f : 0f) + ((float)random.NextDouble() * 0.5f)))
+        ];
     }
 
     [Fact]
@@ -24,7 +28,10 @@ public sealed class ItemMapTests : IDisposable
         var own = 0;
         for (var i = 0; i < x.Length; i++)
         {
-            var nearest = Enumerable.Range(0, x.Length).Where(j => j != i).OrderBy(j => ((x[i] - x[j]) * (x[i] - x[j])) + ((y[i] - y[j]) * (y[i] - y[j]))).Take(10);
+            var nearest = Enumerable.Range(0, x.Length)
+                .Where(j => j != i)
+                .OrderBy(j => ((x[i] - x[j]) * (x[i] - x[j])) + ((y[i] - y[j]) * (y[i] - y[j])))
+                .Take(10);
             own += nearest.Count(j => j % 4 == i % 4);
         }
 

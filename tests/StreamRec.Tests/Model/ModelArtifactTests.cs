@@ -32,7 +32,10 @@ public sealed class ModelArtifactTests : IDisposable
     {
         var artifact = TestModels.Full(30, 1);
         var first = artifact.Write(Path.Combine(_root, "a"));
-        var again = new ModelArtifact(artifact.Manifest with { CreatedAt = DateTimeOffset.UnixEpoch.AddYears(1), Version = 9 }, artifact.Items, artifact.Tensors)
+        var again = new ModelArtifact(
+                artifact.Manifest with { CreatedAt = DateTimeOffset.UnixEpoch.AddYears(1), Version = 9 },
+                artifact.Items,
+                artifact.Tensors)
             .Write(Path.Combine(_root, "b"));
         var other = new ModelArtifact(artifact.Manifest with { Config = artifact.Manifest.Config with { TextGamma = 0.5f } }, artifact.Items, artifact.Tensors)
             .Write(Path.Combine(_root, "c"));

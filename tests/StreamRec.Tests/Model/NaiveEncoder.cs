@@ -62,7 +62,12 @@ internal sealed class NaiveEncoder(ModelArtifact artifact)
     private double[][] Linear(double[][] x, string name)
     {
         var outputs = (int)artifact.Tensors[name + ".bias"].Shape[0];
-        return [.. x.Select(r => Enumerable.Range(0, outputs).Select(o => At(name + ".bias", 0, o) + r.Select((value, i) => value * At(name + ".weight", o, i)).Sum()).ToArray())];
+        return
+        [
+            .. x.Select(r => Enumerable.Range(0, outputs).Select(o =>
+                At(name + ".bias", 0, o)
+                    + r.Select((value, i) => value * At(name + ".weight", o, i)).Sum()).ToArray())
+        ];
     }
 
     private double[] LayerNorm(double[] x, string name)

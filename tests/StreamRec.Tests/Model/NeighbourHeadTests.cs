@@ -116,7 +116,8 @@ public sealed class NeighbourHeadTests
     }
 
     private static ModelArtifact WithoutHead(ModelArtifact artifact) => new(
-        artifact.Manifest with { Config = artifact.Manifest.Config with { Encoder = artifact.Manifest.Config.Encoder! with { Hops = 0 } } }, artifact.Items, artifact.Tensors);
+        artifact.Manifest with { Config = artifact.Manifest.Config with { Encoder = artifact.Manifest.Config.Encoder! with { Hops = 0 } } },
+        artifact.Items, artifact.Tensors);
 
     private static (float[] Scores, float[] User) Added(ModelArtifact artifact, UserEvent[] history, long now)
     {

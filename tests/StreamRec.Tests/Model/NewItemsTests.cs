@@ -60,7 +60,11 @@ public sealed class NewItemsTests
         var shown = list.Select(l => l.Item).ToHashSet();
         var missed = list.Index().Any(l => config.Keeps(l.Index) && !l.Item.IsNew);
         var left = Enumerable.Range(0, question.ItemCount)
-            .Count(i => (i >= Items || model.FitCounts[i] < config.BelowEvents) && !shown.Contains(i) && question.IsAllowed(i) && !question.History.Any(e => e.Item == i));
+            .Count(i =>
+                (i >= Items || model.FitCounts[i] < config.BelowEvents)
+                && !shown.Contains(i)
+                && question.IsAllowed(i)
+                && !question.History.Any(e => e.Item == i));
         Assert.True(!missed || left == 0, $"{left} new items are left, and a place of theirs is not taken");
     });
 
@@ -114,7 +118,9 @@ public sealed class NewItemsTests
         var drawn = With(config).Rank(question.Context(), 12, _workspace).ToArray().Where(l => l.IsNew && l.Item < Items).Select(l => scores[l.Item]).ToArray();
         Assert.True(drawn.Length > 5);
         Assert.Equal(drawn.OrderDescending(), drawn);
-        Assert.NotEqual(With(config).Rank(question.Context(), 12, _workspace).ToArray(), With(config with { Channels = null }).Rank(question.Context(), 12, new()).ToArray());
+        Assert.NotEqual(
+            With(config).Rank(question.Context(), 12, _workspace).ToArray(),
+            With(config with { Channels = null }).Rank(question.Context(), 12, new()).ToArray());
     }
 
     [Fact]
@@ -146,20 +152,27 @@ public sealed class NewItemsTests
         foreach (var i in fresh)
             allowed[i >> 6] |= 1UL << (i & 63);
         var model = RankingModel.From(new ModelArtifact(
-            Artifact.Manifest with { Config = Artifact.Manifest.Config with { Channels = [ChannelNames.Popularity], NewItems = config } }, Artifact.Items, Artifact.Tensors));
+            Artifact.Manifest with { Config = Artifact.Manifest.Config with { Channels = [ChannelNames.Popularity], NewItems = config } },
+            Artifact.Items, Artifact.Tensors));
         double[] logs = [.. Enumerable.Range(0, Items).Select(i => Math.Log(1 + (i < counters.Month.Length ? counters.Month[i] : 0)))];
         var deviation = Math.Sqrt(logs.Average(l => l * l) - Math.Pow(logs.Average(), 2));
         var expected = 1 / (1 + Math.Exp((logs[fresh[1]] - logs[fresh[0]]) / deviation / config.Temperature));
         const int Draws = 4_000;
         var first = Enumerable.Range(0, Draws).Count(person =>
-            model.Rank(new RankContext { NowMs = Now, Counters = counters, Allowed = allowed, History = [new(149, 1, float.NaN, person * 1_000_003L)] }, 2, _workspace)[0].Item == fresh[0]);
+            model.Rank(
+                new RankContext { NowMs = Now, Counters = counters, Allowed = allowed, History = [new(149, 1, float.NaN, person * 1_000_003L)] },
+                2, _workspace)[0].Item == fresh[0]);
         Assert.InRange((double)first / Draws, expected - 0.03, expected + 0.03);
     }
 
     [Fact]
     public void Settings_out_of_their_range_are_refused_by_name()
     {
-        foreach (var bad in (NewItemsConfig[])[new() { From = -1 }, new() { Share = 1.5 }, new() { Share = double.NaN }, new() { BelowEvents = -1 }, new() { Temperature = float.NaN }])
+        foreach (var bad in (NewItemsConfig[])
+        [
+            new() { From = -1 }, new() { Share = 1.5 }, new() { Share = double.NaN }, new() { BelowEvents = -1 },
+            new() { Temperature = float.NaN },
+        ])
             Assert.Contains("NewItems.", Assert.Throws<ArgumentException>(() => With(bad)).Message, StringComparison.Ordinal);
     }
 
@@ -179,7 +192,9 @@ public sealed class NewItemsTests
     }
 
     private static RankingModel With(NewItemsConfig config) =>
-        RankingModel.From(new ModelArtifact(Artifact.Manifest with { Config = Artifact.Manifest.Config with { NewItems = config } }, Artifact.Items, Artifact.Tensors));
+        RankingModel.From(new ModelArtifact(
+            Artifact.Manifest with { Config = Artifact.Manifest.Config with { NewItems = config } },
+            Artifact.Items, Artifact.Tensors));
 
     private static void ForAll(Action<Question, int, NewItemsConfig> property)
     {

@@ -38,7 +38,9 @@ public sealed class RankingMetricsTests
 
         for (var u = 0; u < users.Length; u++)
         {
-            Assert.Equal(golden.GetProperty("ranking_top10")[u].EnumerateArray().Select(i => i.GetInt32()), Top(Floats(users[u], "scores"), Ints(users[u], "seen"), 10));
+            Assert.Equal(
+                golden.GetProperty("ranking_top10")[u].EnumerateArray().Select(i => i.GetInt32()),
+                Top(Floats(users[u], "scores"), Ints(users[u], "seen"), 10));
             var auc = golden.GetProperty("auc")[u];
             var actual = RankingMetrics.Auc(Floats(users[u], "scores"), Ints(users[u], "relevant"), Ints(users[u], "seen"));
             Assert.Equal(auc.ValueKind == JsonValueKind.Null ? null : auc.GetDouble(), actual);

@@ -81,7 +81,8 @@ public sealed class RankingModelTests
     {
         var artifact = TestModels.Full(Items, 4);
         var model = RankingModel.From(new ModelArtifact(
-            artifact.Manifest with { Config = artifact.Manifest.Config with { EventWeights = ModelConfig.WeightsOf(EventTypes.Default) } }, artifact.Items, artifact.Tensors));
+            artifact.Manifest with { Config = artifact.Manifest.Config with { EventWeights = ModelConfig.WeightsOf(EventTypes.Default) } },
+            artifact.Items, artifact.Tensors));
         var history = new UserEvent[] { new(1, 5, 1, Now - 5), new(2, 5, 1, Now - 4), new(2, 5, 1, Now - 3), new(1, 8, 1, Now - 2), new(2, 8, 1, Now - 1) };
         model.Rank(Context(history) with { Seen = SeenRule.Repeat }, 5, _workspace);
         var own = Assert.Single(_workspace.Own.ToArray());

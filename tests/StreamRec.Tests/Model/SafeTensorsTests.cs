@@ -59,7 +59,9 @@ public sealed class SafeTensorsTests : IDisposable
     public void Every_number_type_in_use_is_read(string dtype, string hex, double[] expected)
     {
         var data = Convert.FromHexString(hex);
-        using var file = SafeTensors.Open(Raw($$"""{ "x": { "dtype": "{{dtype}}", "shape": [{{expected.Length}}], "data_offsets": [0, {{data.Length}}] } }""", data));
+        using var file = SafeTensors.Open(Raw(
+            $$"""{ "x": { "dtype": "{{dtype}}", "shape": [{{expected.Length}}], "data_offsets": [0, {{data.Length}}] } }""",
+            data));
         Assert.Equal(expected, file.ReadFloat64("x"));
         Assert.Equal(expected, file.ReadFloat32("x").Select(v => (double)v));
     }

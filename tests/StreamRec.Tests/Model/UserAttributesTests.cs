@@ -24,7 +24,9 @@ public sealed class UserAttributesTests
     [Fact]
     public void A_table_read_back_from_its_entries_encodes_alike()
     {
-        var users = Enumerable.Range(0, 60).Select(u => new Dictionary<string, string> { ["income"] = $"{u * 1.5:f1}", ["plan"] = u % 2 == 0 ? "a" : "b" }).ToArray();
+        var users = Enumerable.Range(0, 60)
+            .Select(u => new Dictionary<string, string> { ["income"] = $"{u * 1.5:f1}", ["plan"] = u % 2 == 0 ? "a" : "b" })
+            .ToArray();
         var table = UserAttributes.Learn(users);
         var again = new UserAttributes(table.Entries);
         Assert.All(users, u => Assert.Equal(table.Encode(u), again.Encode(u)));

@@ -122,7 +122,10 @@ public sealed class UserEncoderTests
         tensors[TensorNames.UserGap] = ([32, d], [.. Enumerable.Range(0, 32).SelectMany(r => gap.Skip(Math.Clamp(r - 1, 0, 15) * d).Take(d))]);
         foreach (var name in golden.Tensors.Keys.Where(n => n.StartsWith("param.blocks.", StringComparison.Ordinal)))
         {
-            var ours = name.Replace("param.", "user.", StringComparison.Ordinal).Replace("fc1", "ffn.0", StringComparison.Ordinal).Replace("fc2", "ffn.1", StringComparison.Ordinal);
+            var ours = name
+                .Replace("param.", "user.", StringComparison.Ordinal)
+                .Replace("fc1", "ffn.0", StringComparison.Ordinal)
+                .Replace("fc2", "ffn.1", StringComparison.Ordinal);
             tensors[ours] = (golden.Tensors[name].Shape, golden.ReadFloat32(name));
         }
 

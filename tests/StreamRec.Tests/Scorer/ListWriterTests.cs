@@ -82,6 +82,10 @@ public class ListWriterTests
     private static string[] Names(byte[] json)
     {
         using var document = System.Text.Json.JsonDocument.Parse(json);
-        return [.. document.RootElement.EnumerateObject().Select(p => p.Name), .. document.RootElement.GetProperty("items")[0].EnumerateObject().Select(p => p.Name)];
+        return
+        [
+            .. document.RootElement.EnumerateObject().Select(p => p.Name),
+            .. document.RootElement.GetProperty("items")[0].EnumerateObject().Select(p => p.Name),
+        ];
     }
 }

@@ -46,8 +46,12 @@ public class PrequentialEvaluatorTests
 
         var windows = evaluator.Report().Windows;
         Assert.Equal(2, windows.Count);
-        Assert.Equal((2, 20, 0, 1.0, 0.5), (windows[0].EventsEnd, windows[0].LastEventMs, windows[0].LastVersion, windows[0].Served.Hr10, windows[0].Popularity.Hr10));
-        Assert.Equal((4, 40, 5, 0.0, 1.0), (windows[1].EventsEnd, windows[1].LastEventMs, windows[1].LastVersion, windows[1].Served.Hr10, windows[1].Popularity.Hr10));
+        Assert.Equal(
+            (2, 20, 0, 1.0, 0.5),
+            (windows[0].EventsEnd, windows[0].LastEventMs, windows[0].LastVersion, windows[0].Served.Hr10, windows[0].Popularity.Hr10));
+        Assert.Equal(
+            (4, 40, 5, 0.0, 1.0),
+            (windows[1].EventsEnd, windows[1].LastEventMs, windows[1].LastVersion, windows[1].Served.Hr10, windows[1].Popularity.Hr10));
     }
 
     [Fact]

@@ -33,7 +33,8 @@ public sealed class CsvSourceTests : IDisposable
         var long_ = new string('x', 300);
         var source = Open(
             "u,i,t,k,v\n" + "a,1,2024-01-01T00:00:00Z,view,1\n" + ",1,2024-01-01,view,1\n" + "a,,2024-01-01,view,1\n" + "a,1,01/02/2024,view,1\n"
-            + "a,1,2024-01-01,teleport,1\n" + "a,1,2024-01-01,view,many\n" + $"a,{long_},2024-01-01,view,1\n" + "a,1,2024-01-01\n" + "a,1,2999-01-01,view,\n" + "a,1,,view,1\n",
+            + "a,1,2024-01-01,teleport,1\n" + "a,1,2024-01-01,view,many\n"
+            + $"a,{long_},2024-01-01,view,1\n" + "a,1,2024-01-01\n" + "a,1,2999-01-01,view,\n" + "a,1,,view,1\n",
             "user=u,item=i,time=t,type=k,value=v");
 
         var tally = Judge.Check(source);
@@ -41,7 +42,11 @@ public sealed class CsvSourceTests : IDisposable
         Assert.Equal(10, tally.Produced);
         Assert.Single(tally.Applied);
         Assert.Equal(3, tally.DeadLetters[DeadLetterReason.MissingField]);
-        foreach (var reason in new[] { DeadLetterReason.BadTime, DeadLetterReason.UnknownType, DeadLetterReason.BadValue, DeadLetterReason.IdTooLong, DeadLetterReason.MalformedJson, DeadLetterReason.FutureTime })
+        foreach (var reason in new[]
+        {
+            DeadLetterReason.BadTime, DeadLetterReason.UnknownType, DeadLetterReason.BadValue,
+            DeadLetterReason.IdTooLong, DeadLetterReason.MalformedJson, DeadLetterReason.FutureTime,
+        })
             Assert.Equal(1, tally.DeadLetters[reason]);
         Assert.Contains("line 3, column u: empty", source.Notes[0], StringComparison.Ordinal);
         Assert.Contains("line 5, column t: '01/02/2024' is no time", source.Notes[2], StringComparison.Ordinal);

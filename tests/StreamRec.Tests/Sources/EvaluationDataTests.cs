@@ -41,7 +41,9 @@ public class EvaluationDataTests
     {
         var set = EvaluationData.Open("ml-100k", SharedData.Folder("ml-100k"));
         var options = new EvalOptions { Protocol = protocol, Task = SeenRule.Exclude, Channels = [ChannelNames.Popularity] };
-        var result = new EvalRun(set, null, new TrainerOptions(), options, EventTypes.Default, NullLogger.Instance, null, TestContext.Current.CancellationToken).Run();
+        var result = new EvalRun(
+            set, null, new TrainerOptions(), options, EventTypes.Default,
+            NullLogger.Instance, null, TestContext.Current.CancellationToken).Run();
         string[] names = ["popularity-30d", "itemknn", "itemknn-decay", "ease", "ease-decay"];
         foreach (var (name, ndcg) in names.Zip(published))
             Assert.Equal(ndcg, result.Judged.Single(j => j.Name == name).Metrics["ndcg_10"], 0.00006);

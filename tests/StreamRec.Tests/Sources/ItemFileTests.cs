@@ -14,7 +14,10 @@ public sealed class ItemFileTests : IDisposable
     public void A_csv_and_the_records_of_the_topic_give_the_same_items()
     {
         var csv = Write("items.csv", "item_id,title,categories,text\r\ni1,\"Red, green\",home | garden,\r\ni2,,,long text\r\n");
-        var lines = Write("items.jsonl", """{"item_id":"i1","title":"Red, green","categories":["home","garden"]}""" + "\n\n" + """{"item_id":"i2","text":"long text"}""" + "\n");
+        var lines = Write(
+            "items.jsonl",
+            """{"item_id":"i1","title":"Red, green","categories":["home","garden"]}""" + "\n\n"
+            + """{"item_id":"i2","text":"long text"}""" + "\n");
         var (a, b) = (ItemFile.Read(csv), ItemFile.Read(lines));
         Assert.Equal(2, a.Count);
         Assert.Equal(b.Select(Form), a.Select(Form));

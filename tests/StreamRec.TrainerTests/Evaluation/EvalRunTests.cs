@@ -37,7 +37,11 @@ public sealed class EvalRunTests
         var folder = Directory.CreateTempSubdirectory("streamrec-eval-");
         try
         {
-            var options = new EvalOptions { Protocol = EvalProtocol.Prequential, Task = SeenRule.Exclude, ModelsDirectory = folder.FullName, Channels = ["gnn", "markov"] };
+            var options = new EvalOptions
+            {
+                Protocol = EvalProtocol.Prequential, Task = SeenRule.Exclude,
+                ModelsDirectory = folder.FullName, Channels = ["gnn", "markov"],
+            };
             var first = Run(options);
             Assert.True(first.TrainSeconds[0] > 0);
             Assert.Equal(4, folder.GetFiles("*.safetensors").Length); // two encoders, on two parts
@@ -59,9 +63,16 @@ public sealed class EvalRunTests
         var item = Set.Snapshot.Item.ToArray();
         for (var e = part; e < item.Length; e++)
             item[e] = (item[e] + 1) % Set.Snapshot.Items.Length;
-        var options = new EvalOptions { Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Repeat, Channels = ["gnn", "markov"], Baselines = false, LearnOnEvery = 40, FineTuned = true };
+        var options = new EvalOptions
+        {
+            Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Repeat, Channels = ["gnn", "markov"],
+            Baselines = false, LearnOnEvery = 40, FineTuned = true,
+        };
         var same = new EvaluationSet("tiny", Set.Snapshot with { Item = item }, Repeats: false);
-        ushort[] Ranks(EvaluationSet set, string name) => (ushort[])new EvalRun(set, null, Trainer, options, EventTypes.Default, NullLogger.Instance, null, TestContext.Current.CancellationToken)
+        ushort[] Ranks(EvaluationSet set, string name) =>
+            (ushort[])new EvalRun(
+                    set, null, Trainer, options, EventTypes.Default, NullLogger.Instance, null,
+                    TestContext.Current.CancellationToken)
             .Run().Judged.Single(j => j.Name == name).Raw["ranks"];
         foreach (var name in (string[])["gnn, learning on", "blend, learning on"])
         {
@@ -74,7 +85,11 @@ public sealed class EvalRunTests
     [Fact]
     public void Fine_tuning_is_judged_on_the_same_events_as_a_full_run()
     {
-        var options = new EvalOptions { Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Repeat, Channels = ["gnn"], Baselines = false, FineTuned = true };
+        var options = new EvalOptions
+        {
+            Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Repeat, Channels = ["gnn"],
+            Baselines = false, FineTuned = true,
+        };
         var judged = Run(options).Judged;
         var (full, tuned) = (judged.Single(j => j.Name == "gnn"), judged.Single(j => j.Name == "gnn, fine-tuned"));
         Assert.Equal(full.Users, tuned.Users);
@@ -85,7 +100,11 @@ public sealed class EvalRunTests
     [Fact]
     public void Lists_of_the_temporal_protocol_count_only_what_is_new_to_the_person()
     {
-        var result = Run(new EvalOptions { Protocol = EvalProtocol.Temporal, Task = SeenRule.Exclude, Split = EvalSplit.Valid, Channels = ["popularity", "itemknn"], Seeds = 2 });
+        var result = Run(new EvalOptions
+        {
+            Protocol = EvalProtocol.Temporal, Task = SeenRule.Exclude, Split = EvalSplit.Valid,
+            Channels = ["popularity", "itemknn"], Seeds = 2,
+        });
         var popularity = result.Judged.Single(j => j.Name == "popularity" && j.IsMean);
         var (naive, users) = NaivePopularity();
         Assert.Equal(users, popularity.Users);
@@ -97,8 +116,15 @@ public sealed class EvalRunTests
     public void Places_for_new_items_leave_the_first_ten_alone_and_ranks_are_those_of_the_whole_list()
     {
         // Every item counts as new, and the places are drawn: what is judged must be what stands there.
-        var options = new EvalOptions { Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Exclude, Channels = ["popularity", "markov"], Baselines = false };
-        Judged Of(NewItemsConfig kept) => new EvalRun(Set, null, Trainer with { NewItems = kept }, options, EventTypes.Default, NullLogger.Instance, null, TestContext.Current.CancellationToken)
+        var options = new EvalOptions
+        {
+            Protocol = EvalProtocol.PrequentialStrict, Task = SeenRule.Exclude,
+            Channels = ["popularity", "markov"], Baselines = false,
+        };
+        Judged Of(NewItemsConfig kept) =>
+            new EvalRun(
+                    Set, null, Trainer with { NewItems = kept }, options, EventTypes.Default,
+                    NullLogger.Instance, null, TestContext.Current.CancellationToken)
             .Run().Judged.Single(j => j.Name == "blend");
         var (without, with) = (Of(new NewItemsConfig { Share = 0 }), Of(new NewItemsConfig { Share = 1, BelowEvents = int.MaxValue, Temperature = 100 }));
         Assert.Equal(without.Ndcg10, with.Ndcg10);
@@ -109,7 +135,11 @@ public sealed class EvalRunTests
 
         var data = new TrainingData(Set.Snapshot, null, EventTypes.Default, 0);
         var tensors = new Dictionary<string, (long[] Shape, float[] Data)>();
-        var config = new ModelConfig { Channels = [ChannelNames.Popularity, ChannelNames.Markov], NewItems = new NewItemsConfig { BelowEvents = int.MaxValue, Share = 1, Temperature = 100 } };
+        var config = new ModelConfig
+        {
+            Channels = [ChannelNames.Popularity, ChannelNames.Markov],
+            NewItems = new NewItemsConfig { BelowEvents = int.MaxValue, Share = 1, Temperature = 100 },
+        };
         ChannelFit.Fit(config, data.FitEvents(Set.Split.ValidEnd), tensors, 1, TestContext.Current.CancellationToken);
         var model = RankingModel.From(new ModelArtifact(
             new ModelManifest
@@ -136,7 +166,10 @@ public sealed class EvalRunTests
     public void The_fingerprint_depends_on_every_event()
     {
         var snapshot = Set.Snapshot;
-        var changed = new EvaluationSet("tiny", snapshot with { TimeMs = [.. snapshot.TimeMs.Select((t, e) => e == snapshot.Count - 1 ? t + 1000 : t)] }, false);
+        var changed = new EvaluationSet(
+            "tiny",
+            snapshot with { TimeMs = [.. snapshot.TimeMs.Select((t, e) => e == snapshot.Count - 1 ? t + 1000 : t)] },
+            false);
         Assert.Equal(Set.Fingerprint().TrainSha256Sorted, changed.Fingerprint().TrainSha256Sorted);
         Assert.NotEqual(Set.Fingerprint().TestSha256EventOrder, changed.Fingerprint().TestSha256EventOrder);
     }
@@ -151,7 +184,11 @@ public sealed class EvalRunTests
         var (from, to) = (Set.Split.TrainEnd, Set.Split.ValidEnd);
         var month = s.TimeMs[from - 1] - (30L * 86_400_000);
         int Count(int item, long after) => Enumerable.Range(0, from).Count(e => s.Item[e] == item && s.TimeMs[e] > after);
-        var order = Enumerable.Range(0, s.Items.Length).OrderByDescending(i => Count(i, month)).ThenByDescending(i => Count(i, long.MinValue)).ThenBy(i => i).ToArray();
+        var order = Enumerable.Range(0, s.Items.Length)
+            .OrderByDescending(i => Count(i, month))
+            .ThenByDescending(i => Count(i, long.MinValue))
+            .ThenBy(i => i)
+            .ToArray();
         var recalls = new SortedDictionary<int, double>();
         for (var u = 0; u < s.Users.Length; u++)
         {

@@ -49,7 +49,10 @@ public sealed class JudgedTests
         int[][] lists = [[0, 1], [1, 0], [2, 0]];
         int[] counts = [9, 9, 1, 2]; // two cold items, both asked for in the second half
         var whole = Judged.OfLists("x", 1, questions, lists, counts);
-        var joined = Judged.Joined(Judged.OfLists("x", 1, questions[..1], lists[..1], counts), Judged.OfLists("x", 1, questions[1..], lists[1..], counts), counts.Length);
+        var joined = Judged.Joined(
+            Judged.OfLists("x", 1, questions[..1], lists[..1], counts),
+            Judged.OfLists("x", 1, questions[1..], lists[1..], counts),
+            counts.Length);
         Assert.Equal(0.75, whole.Metrics["coverage_20"]); // 0 and 1 are shown in both halves, 2 in one, 3 in none
         Assert.Equal(whole.Metrics.Keys.Order(), joined.Metrics.Keys.Order());
         Assert.All(whole.Metrics, m => Assert.Equal(m.Value, joined.Metrics[m.Key], 1e-12));

@@ -12,7 +12,9 @@ public sealed class NpzFileTests : IDisposable
     {
         var path = Path.Combine(_folder.FullName, "a", "b.npz");
         NpzFile.Update(path, new Dictionary<string, Array> { ["p1:exclude/users"] = new long[] { 1, -5, long.MaxValue }, ["x"] = new ushort[] { 1, 65535 } });
-        NpzFile.Update(path, new Dictionary<string, Array> { ["x"] = new ushort[] { 7 }, ["y"] = new[] { 0.25, double.NaN }, ["empty"] = Array.Empty<double>() });
+        NpzFile.Update(
+            path,
+            new Dictionary<string, Array> { ["x"] = new ushort[] { 7 }, ["y"] = new[] { 0.25, double.NaN }, ["empty"] = Array.Empty<double>() });
         var read = NpzFile.Read(path);
         Assert.Equal(new long[] { 1, -5, long.MaxValue }, (long[])read["p1:exclude/users"]);
         Assert.Equal(new ushort[] { 7 }, (ushort[])read["x"]);

@@ -54,7 +54,9 @@ public class CausalBlockTests
         private readonly Embedding item_emb = Embedding(21, Width);
         private readonly Embedding pos_emb = Embedding(16, Width);
         private readonly Embedding gap_emb = Embedding(16, Width);
-        private readonly ModuleList<CausalBlock> blocks = new(new CausalBlock(Width, 2, 128, 0, new MaskDropout()), new CausalBlock(Width, 2, 128, 0, new MaskDropout()));
+        private readonly ModuleList<CausalBlock> blocks = new(
+            new CausalBlock(Width, 2, 128, 0, new MaskDropout()),
+            new CausalBlock(Width, 2, 128, 0, new MaskDropout()));
         private readonly LayerNorm final_ln = LayerNorm(Width, eps: 1e-5);
 
         public Net() : base("net") => RegisterComponents();

@@ -129,7 +129,9 @@ public class BertEncoderTests
         using var scope = NewDisposeScope();
         using var grad = no_grad();
         manual_seed(3);
-        var encoder = new BertEncoder(new BertConfig { VocabSize = 30, HiddenSize = 16, Layers = 2, Heads = 2, IntermediateSize = 32, MaxPositions = 12 }).to(ScalarType.Float64);
+        var encoder = new BertEncoder(
+                new BertConfig { VocabSize = 30, HiddenSize = 16, Layers = 2, Heads = 2, IntermediateSize = 32, MaxPositions = 12 })
+            .to(ScalarType.Float64);
         encoder.eval();
         var alone = encoder.forward(tensor(new long[] { 2, 7, 9, 3 }, new long[] { 1, 4 }), ones(1, 4, dtype: ScalarType.Int64));
         var ids = tensor(new long[] { 2, 7, 9, 3, 0, 0, 2, 5, 5, 5, 5, 3, 0, 0, 0, 0, 0, 0 }, new long[] { 3, 6 });

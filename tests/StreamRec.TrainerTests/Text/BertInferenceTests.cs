@@ -45,7 +45,11 @@ public class BertInferenceTests
         using var scope = NewDisposeScope();
         using var grad = no_grad();
         manual_seed(6);
-        var config = new BertConfig { VocabSize = 90, HiddenSize = hidden, Layers = layers, Heads = heads, IntermediateSize = (2 * hidden) + 8, MaxPositions = 140 };
+        var config = new BertConfig
+        {
+            VocabSize = 90, HiddenSize = hidden, Layers = layers, Heads = heads,
+            IntermediateSize = (2 * hidden) + 8, MaxPositions = 140,
+        };
         var torchModel = new BertEncoder(config);
         foreach (var (_, parameter) in torchModel.NamedWeights())
             parameter.normal_(0, 0.3);

@@ -101,11 +101,17 @@ public sealed class LoraTests : IDisposable
         }
 
         var trained = encoder.Freeze(frozen);
-        encoder.forward(tensor(new long[] { 2, 7, 9, 3 }, new long[] { 1, 4 }), ones(1, 4, dtype: ScalarType.Int64)).square().mul(arange(16.0)).sum().backward();
+        encoder.forward(tensor(new long[] { 2, 7, 9, 3 }, new long[] { 1, 4 }), ones(1, 4, dtype: ScalarType.Int64))
+            .square()
+            .mul(arange(16.0))
+            .sum()
+            .backward();
         foreach (var (name, parameter) in encoder.NamedWeights().Concat(encoder.NamedAdapters()))
         {
             var layer = name.StartsWith("encoder.", StringComparison.Ordinal) ? name[14] - '0' : -1;
-            var expected = !name.StartsWith("pooler.", StringComparison.Ordinal) && (!lora || name.Contains("lora_", StringComparison.Ordinal)) && (frozen == 0 || layer >= frozen);
+            var expected = !name.StartsWith("pooler.", StringComparison.Ordinal)
+                && (!lora || name.Contains("lora_", StringComparison.Ordinal))
+                && (frozen == 0 || layer >= frozen);
             Assert.Equal(expected, parameter.Gradient() is not null);
             Assert.Equal(expected, trained.Contains(parameter));
         }

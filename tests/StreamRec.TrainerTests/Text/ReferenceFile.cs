@@ -39,7 +39,11 @@ internal sealed class ReferenceFile : IDisposable
             : 1e-10 + ((info.DType == "F32" ? 2e-7 : 1e-9) * largest);
         var got = actual.detach().to_type(ScalarType.Float64).contiguous().data<double>().ToArray();
         for (var i = 0; i < got.Length; i++)
-            Assert.True(Math.Abs(got[i] - expected[i]) <= tolerance, $"{_name} {name}[{i}] in {actual.dtype}: got {got[i]:R}, expected {expected[i]:R}, allowed {tolerance:E1}");
+        {
+            Assert.True(
+                Math.Abs(got[i] - expected[i]) <= tolerance,
+                $"{_name} {name}[{i}] in {actual.dtype}: got {got[i]:R}, expected {expected[i]:R}, allowed {tolerance:E1}");
+        }
     }
 
     public void Dispose() => _file.Dispose();

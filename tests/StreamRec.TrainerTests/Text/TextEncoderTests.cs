@@ -31,7 +31,11 @@ public sealed class TextEncoderTests : IDisposable
     private TextOptions Options(int seed = 1) => new()
     {
         Folder = _folder,
-        Pretrain = new PretrainOptions { Steps = 5, BatchTokens = 256, HiddenSize = 16, Layers = 1, VocabularySize = 100, MaxTime = TimeSpan.FromMinutes(5), Seed = seed },
+        Pretrain = new PretrainOptions
+        {
+            Steps = 5, BatchTokens = 256, HiddenSize = 16, Layers = 1, VocabularySize = 100,
+            MaxTime = TimeSpan.FromMinutes(5), Seed = seed,
+        },
     };
 
     [Fact]
@@ -47,7 +51,10 @@ public sealed class TextEncoderTests : IDisposable
         for (var i = 0; i < matrix.Rows; i++)
         {
             Assert.Equal(1, TensorPrimitives.Norm(matrix.Row(i)), 1e-4f);
-            var nearest = Enumerable.Range(0, matrix.Rows).Where(j => j != i).OrderByDescending(j => TensorPrimitives.Dot(matrix.Row(i), matrix.Row(j))).Take(10);
+            var nearest = Enumerable.Range(0, matrix.Rows)
+                .Where(j => j != i)
+                .OrderByDescending(j => TensorPrimitives.Dot(matrix.Row(i), matrix.Row(j)))
+                .Take(10);
             own += nearest.Count(j => j % 2 == i % 2);
         }
 
@@ -221,10 +228,19 @@ public sealed class TextEncoderTests : IDisposable
     {
         var ct = TestContext.Current.CancellationToken;
         var texts = Catalogue(80).Select(TextEncoder.TextOf).ToArray();
-        var from = TextEncoder.Pretrain(texts, Options() with { Pretrain = Options().Pretrain with { Layers = 2, Steps = 20 } }, Path.Combine(_folder, "from"), ct: ct);
+        var from = TextEncoder.Pretrain(
+            texts, Options() with { Pretrain = Options().Pretrain with { Layers = 2, Steps = 20 } },
+            Path.Combine(_folder, "from"),
+            ct: ct);
         var losses = new List<double>();
         var tuned = Path.Combine(_folder, "tuned");
-        TextTuner.Run(texts, from, new TuneOptions { Steps = 30, LearningRate = 0.02, Lora = new LoraOptions { Rank = 2 }, FrozenLayers = 1 }, tuned, new Listener(p => losses.Add(p.Loss)), ct);
+        TextTuner.Run(
+            texts,
+            from,
+            new TuneOptions { Steps = 30, LearningRate = 0.02, Lora = new LoraOptions { Rank = 2 }, FrozenLayers = 1 },
+            tuned,
+            new Listener(p => losses.Add(p.Loss)),
+            ct);
         Assert.True(losses.TakeLast(5).Average() < losses.Take(5).Average() - 0.1, $"loss {losses.Take(5).Average()} to {losses.TakeLast(5).Average()}");
         using (var encoder = SentenceEncoder.Open(tuned))
             Assert.Equal(1, TensorPrimitives.Norm<float>(encoder.Encode([texts[0]], ct: ct)[0]), 1e-4f);

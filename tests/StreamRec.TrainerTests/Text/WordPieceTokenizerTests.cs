@@ -63,7 +63,10 @@ public class WordPieceTokenizerTests
 
     [Fact]
     public void A_vocabulary_without_a_special_token_is_refused_by_name()
-        => Assert.Contains("[SEP]", Assert.Throws<InvalidDataException>(() => new WordPieceVocabulary(["[PAD]", "[UNK]", "[CLS]", "a"])).Message, StringComparison.Ordinal);
+        => Assert.Contains(
+            "[SEP]",
+            Assert.Throws<InvalidDataException>(() => new WordPieceVocabulary(["[PAD]", "[UNK]", "[CLS]", "a"])).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_saved_vocabulary_loads_the_same()

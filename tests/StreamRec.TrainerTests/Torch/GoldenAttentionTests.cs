@@ -22,7 +22,9 @@ public sealed class GoldenAttentionTests
         using var golden = Golden.Open("attention/causal_block");
         using var model = new CausalEncoder();
         model.to(dtype);
-        model.load_state_dict(golden.Names.Where(n => n.StartsWith("param.", StringComparison.Ordinal)).ToDictionary(n => n[6..], n => golden.Tensor(n, dtype)));
+        model.load_state_dict(
+            golden.Names.Where(n => n.StartsWith("param.", StringComparison.Ordinal))
+                .ToDictionary(n => n[6..], n => golden.Tensor(n, dtype)));
 
         var y = model.forward(golden.Tensor("in.item_ids"), golden.Tensor("in.position"), golden.Tensor("in.gap_bucket"), golden.Tensor("in.mask"));
         golden.AssertClose("out.y", y);

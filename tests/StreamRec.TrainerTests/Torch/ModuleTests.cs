@@ -12,7 +12,11 @@ public sealed class ModuleTests
     {
         using var model = new Net();
         Assert.Equal(
-            ["scale", "inner.weight", "inner.bias", "blocks.0.linear.weight", "blocks.0.linear.bias", "blocks.1.linear.weight", "blocks.1.linear.bias", "norm.weight", "norm.bias", "offset"],
+            [
+                "scale", "inner.weight", "inner.bias",
+                "blocks.0.linear.weight", "blocks.0.linear.bias", "blocks.1.linear.weight", "blocks.1.linear.bias",
+                "norm.weight", "norm.bias", "offset",
+            ],
             [.. model.named_parameters().Select(p => p.name), .. model.named_buffers().Select(b => b.name)]);
         Assert.Equal(10, model.state_dict().Count);
         Assert.Equal(["inner", "blocks", "norm", "drop"], model.named_children().Select(c => c.name));

@@ -76,7 +76,10 @@ public class NeighbourHopTests
                         {
                             var at = (row * batch.Length) + q;
                             var bucket = batch.Hops!.Time[((row * batch.Length) + t) * batch.Length + q];
-                            evidence += Math.Exp(p[TensorNames.HopTime][r, bucket].ToSingle() + p[TensorNames.HopLag][r, t - q].ToSingle() + p[TensorNames.HopValue][r, batch.Value[at]].ToSingle()) * left[at, i];
+                            evidence += Math.Exp(
+                                p[TensorNames.HopTime][r, bucket].ToSingle()
+                                + p[TensorNames.HopLag][r, t - q].ToSingle()
+                                + p[TensorNames.HopValue][r, batch.Value[at]].ToSingle()) * left[at, i];
                         }
 
                         sum[i] += gate[k, r].ToSingle() * Math.Log(1 + evidence);
@@ -100,11 +103,15 @@ public class NeighbourHopTests
         using var model = Model(log, edges, out var inputs);
         long[] classes = [.. Enumerable.Range(0, log.Items).Select(i => (long)i)];
         var sampler = new SequenceSampler(log, end, 8, 200, EventTypes.Default, seed: 7, edges: edges);
-        new TrainingLoop(model, sampler, classes, new LoopOptions { Epochs = 3, LearningRate = 0.01 }, null).Run(11, null, TestContext.Current.CancellationToken);
+        new TrainingLoop(model, sampler, classes, new LoopOptions { Epochs = 3, LearningRate = 0.01 }, null)
+            .Run(11, null, TestContext.Current.CancellationToken);
 
         var config = new ModelConfig { Encoder = Encoder, Channels = [ChannelNames.Gnn] };
         var tensors = model.Export();
-        ChannelFit.Fit(config, new FitEvents(log.User[..end], log.Item[..end], log.Type[..end], log.Users, log.Items), tensors, 1, TestContext.Current.CancellationToken);
+        ChannelFit.Fit(
+            config,
+            new FitEvents(log.User[..end], log.Item[..end], log.Type[..end], log.Users, log.Items),
+            tensors, 1, TestContext.Current.CancellationToken);
         var served = RankingModel.From(new ModelArtifact(
             new ModelManifest
             {
@@ -157,7 +164,11 @@ public class NeighbourHopTests
         torch.manual_seed(5);
         var graph = CsrGraph.Build(log.Users, log.Items, log.User, log.Item, log.Type, log.Value, log.TimeMs);
         var neighbours = Samplers.RandomWalkNeighbours(graph, new WalkSampling { Width = 5 }, seed: 3);
-        inputs = new ItemInputs(new ItemFeatures(null, 0, [.. Enumerable.Range(0, log.Items).Select(_ => Array.Empty<int>())], 0), neighbours, [.. Enumerable.Repeat(true, log.Items)], torch.CPU)
+        inputs = new ItemInputs(
+            new ItemFeatures(null, 0, [.. Enumerable.Range(0, log.Items).Select(_ => Array.Empty<int>())], 0),
+            neighbours,
+            [.. Enumerable.Repeat(true, log.Items)],
+            torch.CPU)
         {
             Relations = edges,
         };

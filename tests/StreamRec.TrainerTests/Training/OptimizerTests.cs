@@ -44,7 +44,10 @@ public class OptimizerTests
         var json = Golden.Json("losses/schedules.json");
         foreach (var schedule in json.GetProperty("schedules").EnumerateArray())
         {
-            var (rate, warm, total) = (schedule.GetProperty("base_lr").GetDouble(), schedule.GetProperty("warmup_steps").GetInt32(), schedule.GetProperty("total_steps").GetInt32());
+            var (rate, warm, total) = (
+                schedule.GetProperty("base_lr").GetDouble(),
+                schedule.GetProperty("warmup_steps").GetInt32(),
+                schedule.GetProperty("total_steps").GetInt32());
             var linear = schedule.GetProperty("kind").GetString()!.StartsWith("linear", StringComparison.Ordinal);
             var expected = schedule.GetProperty("lr").EnumerateArray().Select(x => x.GetDouble()).ToArray();
             for (var step = 0; step < expected.Length; step++)

@@ -71,7 +71,11 @@ public class TrainingLoopTests
             using var whole = new Run(GraphLayer.Gat);
             whole.Train(new LoopOptions { Epochs = 4, Average = average, Accumulate = accumulate });
 
-            var options = new LoopOptions { Epochs = 4, Average = average, Accumulate = accumulate, CheckpointPath = Path.Combine(directory.FullName, "run.ckpt") };
+            var options = new LoopOptions
+            {
+                Epochs = 4, Average = average, Accumulate = accumulate,
+                CheckpointPath = Path.Combine(directory.FullName, "run.ckpt"),
+            };
             using var stopped = new Run(GraphLayer.Gat);
             using var kill = new CancellationTokenSource();
             Assert.Throws<OperationCanceledException>(() => stopped.Train(options, metrics =>
@@ -120,9 +124,13 @@ public class TrainingLoopTests
         {
             using var run = new Run(GraphLayer.None, dropout: 0);
             var norm = double.NaN;
-            run.Train(new LoopOptions { Epochs = 1, Accumulate = 1000, Adversarial = epsilon, LearningRate = 0 }, metrics => norm = metrics["gradient_norm_mean"]);
+            run.Train(
+                new LoopOptions { Epochs = 1, Accumulate = 1000, Adversarial = epsilon, LearningRate = 0 },
+                metrics => norm = metrics["gradient_norm_mean"]);
             using var untouched = new Run(GraphLayer.None, dropout: 0);
-            Assert.All(run.Model.Save().SelectMany(x => x).Zip(untouched.Model.Save().SelectMany(x => x)), pair => Assert.Equal(pair.Second, pair.First, 1e-5f));
+            Assert.All(
+                run.Model.Save().SelectMany(x => x).Zip(untouched.Model.Save().SelectMany(x => x)),
+                pair => Assert.Equal(pair.Second, pair.First, 1e-5f));
             return norm;
         }
 
@@ -313,9 +321,17 @@ public class TrainingLoopTests
             var end = Log.Count * 8 / 10;
             var graph = CsrGraph.Build(Log.Users, Log.Items, Log.User[..end], Log.Item[..end], Log.Type[..end], Log.Value[..end], Log.TimeMs[..end]);
             var neighbours = Samplers.RandomWalkNeighbours(graph, new WalkSampling { Width = 5 }, seed: 3);
-            Inputs = new ItemInputs(new ItemFeatures(null, 0, [.. Enumerable.Range(0, Log.Items).Select(i => new[] { i / 8 })], 5), neighbours, [.. Log.ItemCounts(end).Select(n => n > 0)], torch.CPU);
+            Inputs = new ItemInputs(
+                new ItemFeatures(null, 0, [.. Enumerable.Range(0, Log.Items).Select(i => new[] { i / 8 })], 5),
+                neighbours,
+                [.. Log.ItemCounts(end).Select(n => n > 0)],
+                torch.CPU);
             torch.manual_seed(5);
-            Model = new GraphRecommender(encoder, new ItemModelOptions { Layer = layer, Dropout = dropout, IdDropout = dropout }, Inputs, dropout, precision: precision);
+            Model = new GraphRecommender(
+                encoder,
+                new ItemModelOptions { Layer = layer, Dropout = dropout, IdDropout = dropout },
+                Inputs,
+                dropout, precision: precision);
             Sampler = new SequenceSampler(Log, end, encoder.MaxHistory, 200, EventTypes.Default, seed: 7, copies: encoder.Copy);
             Classes = [.. Enumerable.Range(0, Log.Items).Select(i => (long)i)];
             Ranker = new EncoderRanker(Log, [.. Enumerable.Range(end, Log.Count - end)], end, encoder, SeenRule.Repeat, strict: true);
@@ -329,7 +345,11 @@ public class TrainingLoopTests
         public long[] Classes { get; }
 
         public LoopResult Train(LoopOptions options, Action<IReadOnlyDictionary<string, double>>? progress = null, CancellationTokenSource? kill = null) =>
-            new TrainingLoop(Model, Sampler, Classes, options, null).Run(11, (_, metrics) => progress?.Invoke(metrics), kill?.Token ?? TestContext.Current.CancellationToken);
+            new TrainingLoop(Model, Sampler, Classes, options, null)
+                .Run(
+                    11,
+                    (_, metrics) => progress?.Invoke(metrics),
+                    kill?.Token ?? TestContext.Current.CancellationToken);
 
         public void Dispose()
         {

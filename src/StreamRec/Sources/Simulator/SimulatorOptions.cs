@@ -42,7 +42,10 @@ public sealed record SimulatorOptions
     /// <exception cref="SourceException">A rate is out of range; names the option and its value.</exception>
     public SimulatorOptions Validated()
     {
-        foreach (var (name, rate) in new[] { ("malformed", Malformed), ("duplicates", Duplicates), ("late", Late), ("out-of-order", OutOfOrder), ("bots", Bots) })
+        foreach (var (name, rate) in new[]
+        {
+            ("malformed", Malformed), ("duplicates", Duplicates), ("late", Late), ("out-of-order", OutOfOrder), ("bots", Bots),
+        })
         {
             if (!(rate >= 0 && rate <= 0.5))
                 throw new SourceException($"--{name} {rate} is not a share between 0 and 0.5");
