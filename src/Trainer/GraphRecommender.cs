@@ -16,6 +16,9 @@ public sealed class GraphRecommender : IDisposable
 {
     private const string ItemPrefix = "train.items.";
     private const string UserPrefix = "user.";
+
+    /// <summary>Above the full softmax's default limit: what is trained whole is computed whole.</summary>
+    private const int ItemsAtOnce = 32_768;
     private static readonly string[] Tables = ["pos", "type", "value", "gap", "ask", "attribute"];
 
     private readonly Parameter _bias;
@@ -78,7 +81,7 @@ public sealed class GraphRecommender : IDisposable
 
     public Tensor Bias => _bias;
 
-    public Device Device => Inputs.Weight.device;
+    public Device Device => Inputs.Device;
 
     public long ParameterCount => Parameters.Sum(p => p.Value.numel());
 
@@ -126,8 +129,30 @@ public sealed class GraphRecommender : IDisposable
         using var scope = torch.NewDisposeScope();
         Train(false);
         var tensors = Parameters.ToDictionary(p => p.Name, p => Read(p.Value), StringComparer.Ordinal);
-        tensors[TensorNames.ItemVectors] = Read(Items.forward(Inputs).masked_fill(Inputs.Known.logical_not(), 0));
+        tensors[TensorNames.ItemVectors] = Read(ItemVectors().masked_fill(Inputs.Known.logical_not(), 0));
         return tensors;
+    }
+
+    /// <summary>
+    /// The vectors of the whole catalogue [items, d], in pieces, so that what is kept beside them does not grow with it: about 0.6 GB for 20 neighbours, one layer.
+    /// For use without gradients.
+    /// </summary>
+    public Tensor ItemVectors()
+    {
+        if (Inputs.Items <= ItemsAtOnce)
+            return Items.forward(Inputs.All(Items.Layers));
+        var parts = new List<Tensor>();
+        var nodes = new ItemNodes(Inputs.Items);
+        for (var from = 0; from < Inputs.Items; from += ItemsAtOnce)
+        {
+            using var scope = torch.NewDisposeScope();
+            nodes.Clear();
+            for (var i = from; i < Math.Min(Inputs.Items, from + ItemsAtOnce); i++)
+                nodes.Add(i);
+            parts.Add(Items.forward(Inputs.Around(nodes, Items.Layers)).MoveToOuterDisposeScope());
+        }
+
+        return torch.cat([.. parts], 0);
     }
 
     /// <summary>

@@ -57,9 +57,10 @@ public sealed record ItemModelOptions
 /// h⁰ = LayerNorm( ID embedding (dropped at random, 0 for an item nobody touched) + P·text + C·categories )
 /// h  ← h + Dropout(layer(h, item graph))            per graph layer
 /// </code>
-/// Returns [N, d] for the whole catalogue; called once per batch. Cost O(N·d·(text + categories) + E·d + N·d²).
+/// Returns [N, d] for the N items asked for: the whole catalogue, or a batch's part of it (<see cref="ItemView"/>). Cost O(n·d·(text + categories) + E·d + n·d²)
+/// for n nodes and E edges of the view.
 /// </summary>
-public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
+public sealed class ItemGraphModel : Module<ItemView, Tensor>
 {
     private readonly ItemModelOptions _options;
     private readonly MaskDropout _dropout;
@@ -93,12 +94,16 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Graph layers: as many hops away an item sees.</summary>
+    public int Layers => _options.Layer == GraphLayer.None ? 0 : _options.Layers;
+
     /// <summary>The ID embeddings [N, d].</summary>
     public Parameter Table => id;
 
-    public override Tensor forward(ItemInputs given)
+    public override Tensor forward(ItemView given)
     {
-        var own = id;
+        // Indexing, not index_select: its backward pass takes half the time on CPU.
+        var own = given.Rows is null ? id : id[given.Rows];
         var h = own.masked_fill(given.Untouched, 0);
         if (training && _options.IdDropout > 0 && (text is not null || category is not null))
         {
@@ -111,14 +116,20 @@ public sealed class ItemGraphModel : Module<ItemInputs, Tensor>
         if (category is not null)
             h = h + category.forward(given.Categories);
         h = ln is null ? h : ln.forward(h);
-        foreach (var layer in pinsage)
-            h = Add(h, layer.Convolve(h, given.Edges, given.Weight));
-        foreach (var layer in gat)
-            h = Add(h, layer.Attend(h, h, given.Edges, given.LogWeight).Y);
-        foreach (var layer in gatv2)
-            h = Add(h, layer.Attend(h, h, given.Edges, given.LogWeight).Y);
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            var block = given.Blocks[layer];
+            var targets = block.Targets == h.shape[0] ? h : h.narrow(0, 0, block.Targets);
+            h = targets + _dropout.Apply(Message(layer, h, targets, block), _options.Dropout, training);
+        }
+
         return h;
     }
 
-    private Tensor Add(Tensor h, Tensor message) => h + _dropout.Apply(message, _options.Dropout, training);
+    private Tensor Message(int layer, Tensor sources, Tensor targets, ItemBlock block) => _options.Layer switch
+    {
+        GraphLayer.PinSage => pinsage[layer].Convolve(sources, targets, block.Edges, block.Weight),
+        GraphLayer.Gat => gat[layer].Attend(sources, targets, block.Edges, block.LogWeight).Y,
+        _ => gatv2[layer].Attend(sources, targets, block.Edges, block.LogWeight).Y,
+    };
 }

@@ -40,6 +40,13 @@ public sealed record ItemFeatures(float[]? Text, int TextDim, int[][] Categories
 /// </summary>
 public sealed class ItemInputs : IDisposable
 {
+    private readonly Neighbourhoods _graph;
+    private readonly Tensor _text;
+    private readonly Tensor _categories;
+    private readonly Tensor _described;
+    private readonly Tensor _untouched;
+    private ItemView? _whole;
+
     /// <param name="features">Texts and categories.</param>
     /// <param name="graph">Neighbours of each item.</param>
     /// <param name="touched">Items with an event to learn from; the ID embedding of any other is left out.</param>
@@ -47,20 +54,20 @@ public sealed class ItemInputs : IDisposable
     public ItemInputs(ItemFeatures features, Neighbourhoods graph, bool[] touched, Device device)
     {
         using var scope = torch.NewDisposeScope();
-        (Items, TextDim, CategoryCount) = (graph.Rows, features.Text is null ? 0 : features.TextDim, features.CategoryCount);
-        Text = Keep(TextDim == 0 ? torch.zeros(1) : torch.tensor(features.Text!, new long[] { Items, TextDim }).to(device));
-        Categories = Keep(CategoryCount == 0 ? torch.zeros(1) : features.CategoryMatrix(device));
-        Edges = EdgesOf(graph, device);
-        var weight = torch.tensor(graph.Weight).to(device);
-        Weight = Keep(weight);
-        LogWeight = Keep(weight.clamp(min: 1e-6).log().unsqueeze(1));
+        (_graph, Items, TextDim, CategoryCount, Device) = (graph, graph.Rows, features.Text is null ? 0 : features.TextDim, features.CategoryCount, device);
+        _text = TextDim == 0 ? torch.zeros(1) : torch.tensor(features.Text!, new long[] { Items, TextDim }).to(device);
+        _categories = CategoryCount == 0 ? torch.zeros(1) : features.CategoryMatrix(device);
         var described = DescribedItems(features);
-        Described = Keep(torch.tensor(described, new long[] { Items, 1 }).to(device));
-        Untouched = Keep(torch.tensor(Array.ConvertAll(touched, t => !t), new long[] { Items, 1 }).to(device));
-        Known = Keep(torch.tensor([.. touched.Zip(described, (t, d) => t || d)], new long[] { Items, 1 }).to(device));
+        _described = torch.tensor(described, new long[] { Items, 1 }).to(device);
+        _untouched = torch.tensor(Array.ConvertAll(touched, t => !t), new long[] { Items, 1 }).to(device);
+        Known = torch.tensor([.. touched.Zip(described, (t, d) => t || d)], new long[] { Items, 1 }).to(device);
+        foreach (var tensor in Owned)
+            tensor.DetachFromDisposeScope();
     }
 
     public int Items { get; }
+
+    public Device Device { get; }
 
     /// <summary>For the neighbour head; null without one. Not owned: the encoders of an ensemble share it.</summary>
     public ItemEdges? Relations { get; init; }
@@ -71,43 +78,102 @@ public sealed class ItemInputs : IDisposable
     /// <summary>0 = no categories.</summary>
     public int CategoryCount { get; }
 
-    public Tensor Text { get; }
-    public Tensor Categories { get; }
-
-    /// <summary>Neighbour → item, <see cref="Neighbourhoods.Width"/> per item.</summary>
-    public EdgeList Edges { get; }
-
-    /// <summary>[E] importance, 0 for padding.</summary>
-    public Tensor Weight { get; }
-
-    /// <summary>[E, 1], the edge feature of the attention layers.</summary>
-    public Tensor LogWeight { get; }
-
-    /// <summary>[items, 1] bool: has a text or a category, so it can do without its ID.</summary>
-    public Tensor Described { get; }
-
-    /// <summary>[items, 1] bool: nobody touched it in what is learned from, so its ID embedding says nothing.</summary>
-    public Tensor Untouched { get; }
-
     /// <summary>[items, 1] bool: touched or described.</summary>
     public Tensor Known { get; }
 
+    private IEnumerable<Tensor> Owned => [_text, _categories, _described, _untouched, Known];
+
+    /// <summary>The whole catalogue. Memory: 28 bytes per neighbour, kept.</summary>
+    /// <param name="layers">Graph layers of the model.</param>
+    public ItemView All(int layers)
+    {
+        if (_whole is null || _whole.Blocks.Count < layers)
+        {
+            using var scope = torch.NewDisposeScope();
+            DisposeWhole();
+            var nodes = new ItemNodes(Items);
+            for (var i = 0; i < Items; i++)
+                nodes.Add(i);
+            var block = BlockOf(nodes, Items);
+            foreach (var tensor in TensorsOf(block))
+                tensor.DetachFromDisposeScope();
+            _whole = new ItemView(null, Items, _text, _categories, _described, _untouched, [.. Enumerable.Repeat(block, Math.Max(1, layers))]);
+        }
+
+        return _whole;
+    }
+
+    /// <summary>
+    /// Some items and their neighbourhoods: the vectors are those of the whole catalogue, for the cost of these. Its tensors belong to the caller's scope.
+    /// </summary>
+    /// <param name="nodes">The items asked for; their neighbours are added.</param>
+    /// <param name="layers">Graph layers of the model.</param>
+    public ItemView Around(ItemNodes nodes, int layers)
+    {
+        // ends[h]: nodes within h hops of those asked for.
+        var ends = new int[layers + 1];
+        ends[0] = nodes.Count;
+        for (var hop = 1; hop <= layers; hop++)
+        {
+            for (var row = hop == 1 ? 0 : ends[hop - 2]; row < ends[hop - 1]; row++)
+            {
+                foreach (var neighbour in _graph.Of(nodes[row]))
+                    nodes.Add(neighbour);
+            }
+
+            ends[hop] = nodes.Count;
+        }
+
+        var rows = new long[nodes.Count];
+        for (var row = 0; row < rows.Length; row++)
+            rows[row] = nodes[row];
+        var index = torch.tensor(rows).to(Device);
+        Tensor Of(Tensor all) => all.index_select(0, index);
+        var blocks = new ItemBlock[layers];
+        for (var layer = 0; layer < layers; layer++)
+            blocks[layer] = BlockOf(nodes, ends[layers - 1 - layer]);
+        return new ItemView(
+            index, ends[0], TextDim == 0 ? _text : Of(_text), CategoryCount == 0 ? _categories : Of(_categories), Of(_described), Of(_untouched), blocks);
+    }
+
     public void Dispose()
     {
-        foreach (var tensor in new[] { Text, Categories, Edges.Source, Edges.Target, Edges.Keep!, Weight, LogWeight, Described, Untouched, Known })
+        DisposeWhole();
+        foreach (var tensor in Owned)
             tensor.Dispose();
     }
 
-    private static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
-
-    private static EdgeList EdgesOf(Neighbourhoods graph, Device device)
+    private void DisposeWhole()
     {
-        var source = Array.ConvertAll(graph.Neighbour, n => Math.Max(0L, n));
-        var target = Enumerable.Range(0, source.Length).Select(e => (long)(e / graph.Width)).ToArray();
-        var keep = Array.ConvertAll(graph.Neighbour, n => n < 0 ? 0f : 1f);
-        return new EdgeList(
-            Keep(torch.tensor(source).to(device)), Keep(torch.tensor(target).to(device)), graph.Width,
-            Keep(torch.tensor(keep, new long[] { keep.Length, 1 }).to(device)));
+        foreach (var tensor in _whole is null ? [] : TensorsOf(_whole.Blocks[0]))
+            tensor.Dispose();
+        _whole = null;
+    }
+
+    private static Tensor[] TensorsOf(ItemBlock block) => [block.Edges.Source, block.Edges.Target, block.Edges.Keep!, block.Weight, block.LogWeight];
+
+    /// <summary>The edges into the first nodes; all their neighbours are among the nodes already.</summary>
+    private ItemBlock BlockOf(ItemNodes nodes, int targets)
+    {
+        var width = _graph.Width;
+        var (source, target, keep, weight) = (new long[targets * width], new long[targets * width], new float[targets * width], new float[targets * width]);
+        for (var row = 0; row < targets; row++)
+        {
+            var neighbours = _graph.Of(nodes[row]);
+            var weights = _graph.WeightsOf(nodes[row]);
+            for (var k = 0; k < width; k++)
+            {
+                var e = (row * width) + k;
+                target[e] = row;
+                if (k < neighbours.Length)
+                    (source[e], keep[e], weight[e]) = (nodes.Add(neighbours[k]), 1, weights[k]);
+            }
+        }
+
+        var importance = torch.tensor(weight).to(Device);
+        var edges = new EdgeList(
+            torch.tensor(source).to(Device), torch.tensor(target).to(Device), width, torch.tensor(keep, new long[] { keep.Length, 1 }).to(Device));
+        return new ItemBlock(edges, importance, importance.clamp(min: 1e-6).log().unsqueeze(1), targets);
     }
 
     private static bool[] DescribedItems(ItemFeatures features)

@@ -65,10 +65,12 @@ public sealed class SequenceBatch
     }
 
     /// <summary>The codes on a device.</summary>
-    public EncoderInput ToInput(Device device)
+    /// <param name="device">Where.</param>
+    /// <param name="items">Row of the item vectors per position; null = the item's number.</param>
+    public EncoderInput ToInput(Device device, long[]? items = null)
     {
         Tensor On(long[] codes) => torch.tensor(codes, new long[] { Rows, Length }).to(device);
         var attributes = Attributes is null ? null : torch.tensor(Attributes, new long[] { Rows, Attributes.Length / Rows }).to(device);
-        return new(On(Item), On(Type), On(Value), On(Gap), On(Ask), attributes);
+        return new(On(items ?? Item), On(Type), On(Value), On(Gap), On(Ask), attributes);
     }
 }

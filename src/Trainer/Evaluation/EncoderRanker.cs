@@ -45,7 +45,7 @@ public sealed class EncoderRanker
         using var none = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         var ranks = new int[_events.Length];
-        var items = model.Items.forward(model.Inputs);
+        var items = model.ItemVectors();
         var order = Enumerable.Range(0, _events.Length).OrderBy(k => Length(_events[k])).ToArray();
         for (var from = 0; from < order.Length;)
         {

@@ -36,13 +36,13 @@ public sealed class PinSageConv : Module<Tensor, Tensor, Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor z, Tensor edgeIndex, Tensor alpha) => Convolve(z, EdgeList.Of(edgeIndex, nameof(PinSageConv)), alpha);
+    public override Tensor forward(Tensor z, Tensor edgeIndex, Tensor alpha) => Convolve(z, z, EdgeList.Of(edgeIndex, nameof(PinSageConv)), alpha);
 
-    /// <summary>The same over edges of either layout; a padded edge has α 0.</summary>
-    public Tensor Convolve(Tensor z, EdgeList edges, Tensor alpha)
+    /// <summary>The same over edges of either layout, from sources [Ns, in] to targets [Nd, in]; a padded edge has α 0.</summary>
+    public Tensor Convolve(Tensor sources, Tensor targets, EdgeList edges, Tensor alpha)
     {
-        var pooled = Pool(Messages(z), edges, alpha, z.shape[0]);
-        var y = functional.linear(torch.cat([z, pooled], 1), W, w).relu();
+        var pooled = Pool(Messages(sources), edges, alpha, targets.shape[0]);
+        var y = functional.linear(torch.cat([targets, pooled], 1), W, w).relu();
         return _normalize ? Edges.Normalize(y) : y;
     }
 

@@ -149,7 +149,7 @@ public class GraphLayerTests
         var gatV2 = new GatV2Conv(8, null, 4, new GatOptions { Heads = 2, EdgeDim = 1 });
         (Tensor Padded, Tensor List)[] pairs =
         [
-            (sage.Convolve(x, padded, weight), sage.forward(x, list, weight.narrow(0, 0, 3))),
+            (sage.Convolve(x, x, padded, weight), sage.forward(x, list, weight.narrow(0, 0, 3))),
             (gat.Attend(x, x, padded, feature).Y, gat.forward(x, x, list, feature.narrow(0, 0, 3)).Y),
             (gatV2.Attend(x, x, padded, feature).Y, gatV2.forward(x, x, list, feature.narrow(0, 0, 3)).Y),
         ];

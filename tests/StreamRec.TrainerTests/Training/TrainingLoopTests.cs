@@ -252,7 +252,7 @@ public class TrainingLoopTests
         using var none = torch.no_grad();
         using var scope = torch.NewDisposeScope();
         run.Model.Train(false);
-        var items = run.Model.Items.forward(run.Model.Inputs);
+        var items = run.Model.ItemVectors();
         for (var u = 0; u < run.Log.Users; u++)
         {
             var events = run.Log.EventsOf(u)[..(1 + (u % run.Log.EventsOf(u).Length))];
