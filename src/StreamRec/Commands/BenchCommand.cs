@@ -71,6 +71,7 @@ internal static class BenchCommand
         {
             var snapshot = EvaluationData.Open(parsed.GetValue(Dataset)!, data).Snapshot with { Attributes = null };
             await Task.Run(() => new TrainBench(snapshot, log, parsed.GetValue(Peer), parsed.GetValue(GraphPeer)).Run(threads, ct), ct);
+            await Task.Run(() => new CatalogueBench(log).Run(ct), ct);
         }
     }
 

@@ -76,11 +76,11 @@ public sealed class SequenceSampler
     /// <summary>Next-event questions per epoch.</summary>
     public int Targets { get; }
 
-    /// <summary>The batches of one epoch, in the order to train on them.</summary>
+    /// <summary>The batches of one epoch, in the order to train on them; cut and shuffled here, built when they are read.</summary>
     /// <param name="epoch">0-based.</param>
     /// <param name="newerThan">Only chunks with a target at or after this event index; 0 for all. For fine-tuning on new edges.</param>
     /// <param name="replay">Chance that a chunk without a new target is kept all the same, so that old tastes are not forgotten.</param>
-    public List<SequenceBatch> Epoch(int epoch, int newerThan = 0, double replay = 0)
+    public SequenceEpoch Epoch(int epoch, int newerThan = 0, double replay = 0)
     {
         var random = new Random(HashCode(_seed, epoch));
         var chunks = new List<ArraySegment<int>>();
@@ -88,7 +88,7 @@ public sealed class SequenceSampler
             Cut(ShuffleWithinMoments(user, random), random, newerThan, replay, chunks);
         random.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(chunks));
 
-        var batches = new List<SequenceBatch>();
+        var batches = new List<List<ArraySegment<int>>>();
         for (var at = 0; at < chunks.Count; at += SortWindow)
         {
             var window = chunks.GetRange(at, Math.Min(SortWindow, chunks.Count - at));
@@ -98,14 +98,15 @@ public sealed class SequenceSampler
             {
                 if (k < window.Count && (k + 1 - from) * (window[k].Count - 1) <= _batchTokens)
                     continue;
-                if (Build(window[from..k]) is { } batch)
+                var batch = window[from..k];
+                if (batch.Exists(HasTarget))
                     batches.Add(batch);
                 from = k;
             }
         }
 
         random.Shuffle(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(batches));
-        return batches;
+        return new SequenceEpoch(batches, Build);
     }
 
     /// <summary>Position of the first event at or after <paramref name="end"/> in an ascending list.</summary>
@@ -143,7 +144,21 @@ public sealed class SequenceSampler
         }
     }
 
-    private SequenceBatch? Build(List<ArraySegment<int>> chunks)
+    private bool HasTarget(ArraySegment<int> chunk)
+    {
+        for (var t = 0; t + 1 < chunk.Count; t++)
+        {
+            foreach (var next in TargetsOf(chunk, t))
+            {
+                if (_types.IsPositive(_log.Type[next]))
+                    return true;
+            }
+        }
+
+        return false;
+    }
+
+    private SequenceBatch Build(List<ArraySegment<int>> chunks)
     {
         var length = chunks[^1].Count - 1;
         List<long> asked = [], targets = [], question = [];
@@ -169,8 +184,6 @@ public sealed class SequenceSampler
             }
         }
 
-        if (asked.Count == 0)
-            return null;
         var batch = new SequenceBatch(chunks.Count, length)
         {
             Asked = [.. asked], Target = [.. targets], Question = asked.Count == targets.Count ? null : [.. question],

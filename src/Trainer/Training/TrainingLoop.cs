@@ -49,16 +49,17 @@ public sealed class TrainingLoop(
             model.Train(true);
             _statistics.StartEpoch();
             var batches = sampler.Epoch(epoch, options.NewerThan, options.Replay);
-            for (var b = 0; b < batches.Count; b += options.Accumulate)
+            var b = 0;
+            foreach (var together in batches.Ahead().Chunk(options.Accumulate))
             {
                 cancel.ThrowIfCancellationRequested();
                 done = Done((epoch + ((double)b / batches.Count)) / options.Epochs, clock);
                 if (done >= 1)
                     break;
-                var together = batches.GetRange(b, Math.Min(options.Accumulate, batches.Count - b));
                 Step(objective, optimizer, together, seed, LearningRate(done), epoch, b == 0);
                 average?.Update(optimizer.Steps);
                 targets += together.Sum(t => (long)t.Target.Length);
+                b += together.Length;
             }
 
             done = Done((epoch + 1.0) / options.Epochs, clock);
@@ -100,12 +101,12 @@ public sealed class TrainingLoop(
         Schedule.Cosine(options.LearningRate, (int)(done * 100_000) + 1, (int)(options.WarmupShare * 100_000), 100_000);
 
     /// <summary>One update from the gradients of some batches, each weighted by its targets.</summary>
-    private void Step(SoftmaxObjective objective, AdamW optimizer, List<SequenceBatch> batches, int seed, double learningRate, int epoch, bool first)
+    private void Step(SoftmaxObjective objective, AdamW optimizer, SequenceBatch[] batches, int seed, double learningRate, int epoch, bool first)
     {
         using var scope = torch.NewDisposeScope();
         var total = batches.Sum(b => (double)b.Target.Length);
         var (value, sum) = (0.0, new Tensor?[_parameters.Length]);
-        for (var part = 0; part < batches.Count; part++)
+        for (var part = 0; part < batches.Length; part++)
         {
             // A function of the step, not of the steps before: a resumed run draws the same masks.
             model.Dropout.Seed(((ulong)(uint)seed << 32) | (((ulong)part << 26) ^ (uint)optimizer.Steps));
