@@ -134,8 +134,8 @@ public sealed class GraphRecommender : IDisposable
     }
 
     /// <summary>
-    /// The vectors of the whole catalogue [items, d], in pieces, so that what is kept beside them does not grow with it: about 0.6 GB for 20 neighbours, one layer.
-    /// For use without gradients.
+    /// The vectors of the whole catalogue [items, d], in pieces, so that what is kept beside them does not grow with it: about 0.6 GB for
+    /// 20 neighbours, one layer. For use without gradients.
     /// </summary>
     public Tensor ItemVectors()
     {

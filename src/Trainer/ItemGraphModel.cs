@@ -57,8 +57,8 @@ public sealed record ItemModelOptions
 /// h⁰ = LayerNorm( ID embedding (dropped at random, 0 for an item nobody touched) + P·text + C·categories )
 /// h  ← h + Dropout(layer(h, item graph))            per graph layer
 /// </code>
-/// Returns [N, d] for the N items asked for: the whole catalogue, or a batch's part of it (<see cref="ItemView"/>). Cost O(n·d·(text + categories) + E·d + n·d²)
-/// for n nodes and E edges of the view.
+/// Returns [N, d] for the N items asked for: the whole catalogue, or a batch's part of it (<see cref="ItemView"/>).
+/// Cost O(n·d·(text + categories) + E·d + n·d²) for n nodes and E edges of the view.
 /// </summary>
 public sealed class ItemGraphModel : Module<ItemView, Tensor>
 {

@@ -25,7 +25,8 @@ public sealed class CatalogueBench(BenchLog log, int rounds = 3, double seconds 
     {
         var random = new Random(1);
         using var inputs = new ItemInputs(
-            new ItemFeatures(null, 0, [.. Enumerable.Repeat(Array.Empty<int>(), items)], 0), Neighbours(items, random), [.. Enumerable.Repeat(true, items)], CPU);
+            new ItemFeatures(null, 0, [.. Enumerable.Repeat(Array.Empty<int>(), items)], 0), Neighbours(items, random),
+            [.. Enumerable.Repeat(true, items)], CPU);
         using var model = new ItemGraphModel(Dim, items, 0, 0, new ItemModelOptions(), new());
         var nodes = new ItemNodes(items);
         List<double> parts = [], wholes = [];

@@ -11,8 +11,9 @@ namespace StreamRec.Trainer.Data;
 public sealed record ItemBlock(EdgeList Edges, Tensor Weight, Tensor LogWeight, long Targets);
 
 /// <summary>
-/// What the item model computes at once: the whole catalogue, or the items asked for with what their vectors depend on, as deep as there are layers (the
-/// message flow graph of a mini-batch; Hamilton et al.: Inductive representation learning on large graphs, 2017, Algorithm 2). Nodes that are asked for come first.
+/// What the item model computes at once: the whole catalogue, or the items asked for with what their vectors depend on, as deep as there are
+/// layers (the message flow graph of a mini-batch; Hamilton et al.: Inductive representation learning on large graphs, 2017, Algorithm 2).
+/// Nodes that are asked for come first.
 /// </summary>
 /// <param name="Rows">[nodes] Int64 catalogue rows; null = all, in order.</param>
 /// <param name="Asked">Nodes whose vectors are wanted.</param>

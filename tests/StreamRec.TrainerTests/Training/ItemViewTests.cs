@@ -54,7 +54,8 @@ public class ItemViewTests
         using var scope = torch.NewDisposeScope();
         using var none = torch.no_grad();
         using var inputs = new ItemInputs(
-            new ItemFeatures(null, 0, Nothing(Items), 0), Neighbours(Items, 2, i => [(i * 7) % Items, (i + 1) % Items]), [.. Enumerable.Repeat(true, Items)], torch.CPU);
+            new ItemFeatures(null, 0, Nothing(Items), 0), Neighbours(Items, 2, i => [(i * 7) % Items, (i + 1) % Items]),
+            [.. Enumerable.Repeat(true, Items)], torch.CPU);
         using var model = new GraphRecommender(new EncoderConfig { Dim = 4, Heads = 1, Ffn = 4, MaxHistory = 4 }, new ItemModelOptions(), inputs, 0);
         model.Train(false);
         Near(model.Items.forward(inputs.All(1)), model.ItemVectors());
@@ -66,12 +67,15 @@ public class ItemViewTests
         const int Items = 100;
         using var scope = torch.NewDisposeScope();
         var market = TinyMarket.Create();
-        var log = EventLog.From(market with { Items = [.. market.Items, .. Enumerable.Range(0, Items - market.Items.Length).Select(i => market.Items[0] with { ItemId = $"new{i}" })] });
+        var untouched = Enumerable.Range(0, Items - market.Items.Length).Select(i => market.Items[0] with { ItemId = $"new{i}" });
+        var log = EventLog.From(market with { Items = [.. market.Items, .. untouched] });
         var counts = log.ItemCounts(log.Count);
         using var inputs = new ItemInputs(
-            new ItemFeatures(null, 0, Nothing(Items), 0), Neighbours(Items, 2, i => [(i * 7) % Items, (i + 1) % Items]), [.. counts.Select(n => n > 0)], torch.CPU);
+            new ItemFeatures(null, 0, Nothing(Items), 0), Neighbours(Items, 2, i => [(i * 7) % Items, (i + 1) % Items]),
+            [.. counts.Select(n => n > 0)], torch.CPU);
         torch.manual_seed(1);
-        using var model = new GraphRecommender(new EncoderConfig { Dim = Width, Heads = 1, Ffn = Width, MaxHistory = 12 }, new ItemModelOptions { Dropout = 0 }, inputs, 0);
+        var encoder = new EncoderConfig { Dim = Width, Heads = 1, Ffn = Width, MaxHistory = 12 };
+        using var model = new GraphRecommender(encoder, new ItemModelOptions { Dropout = 0 }, inputs, 0);
         model.Train(true);
         var sampler = new SequenceSampler(log, log.Count, 12, 200, EventTypes.Default, seed: 3);
         long[] classes = [.. counts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];

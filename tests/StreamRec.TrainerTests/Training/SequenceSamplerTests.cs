@@ -49,7 +49,8 @@ public class SequenceSamplerTests
         var log = EventLog.From(TinyMarket.Create(repeatShare: 0.5f));
         var epoch = new SequenceSampler(log, log.Count, 7, 64, EventTypes.Default, seed: 4, copies: true).Epoch(0);
         Assert.True(epoch.Count > 10);
-        static string Of(SequenceBatch b) => $"{string.Join(',', b.Item)} {string.Join(',', b.Asked)} {string.Join(',', b.Target)} {string.Join(',', b.Copies)}";
+        static string Of(SequenceBatch b) =>
+            $"{string.Join(',', b.Item)} {string.Join(',', b.Asked)} {string.Join(',', b.Target)} {string.Join(',', b.Copies)}";
         Assert.Equal(epoch.Select(Of), epoch.Ahead().Select(Of));
         Assert.Equal(epoch.Take(3).Select(Of), epoch.Ahead().Take(3).Select(Of));
         Assert.Equal(Of(epoch[5]), Of(epoch.Skip(5).First()));
