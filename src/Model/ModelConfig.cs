@@ -202,6 +202,10 @@ public static class ChannelNames
 
     /// <summary>First-order transitions from the newest history item.</summary>
     public const string Markov = "markov";
+
+    /// <summary>Every channel there is.</summary>
+    public static IReadOnlyList<string> All { get; } =
+        [Gnn, ItemKnn, ItemKnnLong, Ease, EaseLong, Nearby, Personal, Popularity, Trending, Walk, Text, Markov];
 }
 
 /// <summary>Names of the tensors in model.safetensors; float32, linear weights [out, in].</summary>

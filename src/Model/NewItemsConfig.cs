@@ -29,8 +29,9 @@ public sealed record NewItemsConfig
     public float Temperature { get; init; } = 1;
 
     /// <summary>
-    /// Channels whose z-scores rank new items among themselves; those the model lacks are passed over. Default, null: text, trending
-    /// and popularity, and the trainer adds gnn where its item vectors read texts; without texts a new item's vector says nothing.
+    /// Channels whose z-scores rank new items among themselves; those the model lacks are passed over. Default, null: text, trending and
+    /// popularity, and the trainer adds gnn where its item vectors read texts; without texts a new item's vector says nothing. An item born
+    /// after the model has neither text nor vector in it: live counts alone speak for it.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Channels { get; init; }
@@ -52,6 +53,14 @@ public sealed record NewItemsConfig
             throw new ArgumentException($"NewItems.Share is {Share}; it must be between 0 and 1");
         if (BelowEvents < 0)
             throw new ArgumentException($"NewItems.BelowEvents is {BelowEvents}; it must be 0 or more");
+        foreach (var channel in Channels ?? [])
+        {
+            if (!ChannelNames.All.Contains(channel))
+                throw new ArgumentException($"NewItems.Channels has '{channel}'; there are {string.Join(", ", ChannelNames.All)}");
+        }
+
+        if (Channels is [])
+            throw new ArgumentException("NewItems.Channels is empty, so nothing would rank new items; leave it out, or set NewItems.Share to 0");
         if (!(Temperature >= 0))
             throw new ArgumentException($"NewItems.Temperature is {Temperature}; it must be 0 or more");
     }

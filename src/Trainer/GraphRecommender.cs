@@ -33,11 +33,11 @@ public sealed class GraphRecommender : IDisposable
         Products = Products.In(precision);
         Items = new ItemGraphModel(encoder.Dim, inputs.Items, inputs.TextDim, inputs.CategoryCount, items, Dropout);
         Users = new TemporalUserEncoder(encoder, dropout, Dropout, gaps, Products);
-        _bias = new Parameter(torch.zeros(new long[] { inputs.Items }, dtype: ScalarType.Float32));
+        _bias = new Parameter(torch.zeros(new long[] { inputs.Items }, dtype: ScalarType.Float32, device: inputs.Device));
         if (encoder.Copy)
         {
             // Starts as a count of earlier events, with a weight of one half.
-            _copyTime = new Parameter(torch.zeros(new long[] { encoder.TimeRows }, dtype: ScalarType.Float32));
+            _copyTime = new Parameter(torch.zeros(new long[] { encoder.TimeRows }, dtype: ScalarType.Float32, device: inputs.Device));
             _copyGate = Linear(encoder.Dim, 1);
             init.zeros_(_copyGate.weight!);
             init.constant_(_copyGate.bias!, 0.5);
@@ -45,6 +45,11 @@ public sealed class GraphRecommender : IDisposable
 
         if (encoder.Hops > 0)
             Hop = new NeighbourHop(encoder);
+        // Made on CPU, so that a seed gives the same start everywhere. Before they are listed: a move may replace parameters.
+        Items.to(Device);
+        Users.to(Device);
+        Hop?.to(Device);
+        _copyGate?.to(Device);
         Parameters =
         [
             .. Items.named_parameters().Select(p => (ItemPrefix + p.name, p.parameter)),
@@ -134,14 +139,14 @@ public sealed class GraphRecommender : IDisposable
     }
 
     /// <summary>
-    /// The vectors of the whole catalogue [items, d], in pieces, so that what is kept beside them does not grow with it: about 0.6 GB for
-    /// 20 neighbours, one layer. For use without gradients.
+    /// The vectors of the whole catalogue [items, d], for use without gradients. Above 32,768 items in pieces of as many and their neighbourhoods: with one layer
+    /// and 20 neighbours about 1 GB beside the result, whatever the catalogue; each further layer multiplies a piece.
     /// </summary>
     public Tensor ItemVectors()
     {
         if (Inputs.Items <= ItemsAtOnce)
             return Items.forward(Inputs.All(Items.Layers));
-        var parts = new List<Tensor>();
+        var all = torch.empty(new[] { Inputs.Items, Items.Table.shape[1] }, dtype: ScalarType.Float32, device: Device);
         var nodes = new ItemNodes(Inputs.Items);
         for (var from = 0; from < Inputs.Items; from += ItemsAtOnce)
         {
@@ -149,10 +154,10 @@ public sealed class GraphRecommender : IDisposable
             nodes.Clear();
             for (var i = from; i < Math.Min(Inputs.Items, from + ItemsAtOnce); i++)
                 nodes.Add(i);
-            parts.Add(Items.forward(Inputs.Around(nodes, Items.Layers)).MoveToOuterDisposeScope());
+            all.narrow(0, from, nodes.Count).copy_(Items.forward(Inputs.Around(nodes, Items.Layers)));
         }
 
-        return torch.cat([.. parts], 0);
+        return all;
     }
 
     /// <summary>
@@ -215,7 +220,7 @@ public sealed class GraphRecommender : IDisposable
             (place[k], bucket[k]) = ((asked * columns) + (columnOf is null ? item : columnOf[item]), b);
         }
 
-        var strength = _copyTime.exp()[torch.tensor(bucket).to(Device)];
+        var strength = _copyTime.exp().index_select(0, torch.tensor(bucket).to(Device));
         var evidence = torch.zeros(new[] { users.shape[0] * columns }, dtype: ScalarType.Float32, device: Device)
             .index_add(0, torch.tensor(place).to(Device), strength, 1);
         return _copyGate!.forward(users) * (evidence.view(users.shape[0], columns) + 1).log();

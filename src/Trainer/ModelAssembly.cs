@@ -84,7 +84,7 @@ internal sealed class ModelAssembly
             ItemKnn = options.ItemKnn,
             Ease = options.Ease,
             Nearby = options.Nearby,
-            TextGamma = options.TextGamma ?? new ModelConfig().TextGamma,
+            TextGamma = options.TextGamma ?? TrainerOptions.DefaultTextGamma(seen == SeenRule.Repeat),
             NewItems = NewItemsOf(options, data),
             EventWeights = ModelConfig.WeightsOf(data.Types),
             Training = TrainingOf(options),

@@ -67,7 +67,7 @@ public sealed record TrainerOptions
     public string Device { get; init; } = "auto";
 
     /// <summary>
-    /// Precision of the matrix products in training: <c>full</c> (float32) or <c>bfloat16</c>, with the weights in
+    /// Precision of the user encoder's and the loss's matrix products in training: <c>full</c> (float32) or <c>bfloat16</c>, with the weights in
     /// float32 either way. Default full: bfloat16 pays on a GPU with units for it and costs time on most CPUs.
     /// </summary>
     public Precision Precision { get; init; }
@@ -177,7 +177,7 @@ public sealed record TrainerOptions
         return this with
         {
             Targets = Targets ?? (repeats ? TargetMode.Moment : TargetMode.Next),
-            TextGamma = TextGamma ?? (repeats ? 0.99f : 0.9f),
+            TextGamma = TextGamma ?? DefaultTextGamma(repeats),
             Encoder = Encoder with
             {
                 Copy = Encoder.Copy || (CopyRepeats && repeats && items <= Loop.FullSoftmaxItems),
@@ -186,6 +186,8 @@ public sealed record TrainerOptions
             },
         };
     }
+
+    internal static float DefaultTextGamma(bool repeats) => repeats ? 0.99f : 0.9f;
 
     private int HopsFor(bool repeats, int items)
     {
@@ -218,6 +220,8 @@ public sealed record TrainerOptions
             throw new ArgumentException($"Trainer.MaxTrainSeconds is {MaxTrainSeconds}; it must be above 0");
         if (TextGamma is not (null or (> 0 and <= 1)))
             throw new ArgumentException($"Trainer.TextGamma is {TextGamma}; it must be above 0 and at most 1");
+        if (Loop.Accumulate < 1)
+            throw new ArgumentException($"Trainer.Loop.Accumulate is {Loop.Accumulate}; it must be at least 1");
         NewItems.Validate();
         if (StepsPerEpoch < 1)
             throw new ArgumentException($"Trainer.StepsPerEpoch is {StepsPerEpoch}; it must be at least 1");

@@ -41,8 +41,8 @@ public sealed record ItemFeatures(float[]? Text, int TextDim, int[][] Categories
 public sealed class ItemInputs : IDisposable
 {
     private readonly Neighbourhoods _graph;
-    private readonly Tensor _text;
-    private readonly Tensor _categories;
+    private readonly Tensor? _text;
+    private readonly Tensor? _categories;
     private readonly Tensor _described;
     private readonly Tensor _untouched;
     private ItemView? _whole;
@@ -55,8 +55,8 @@ public sealed class ItemInputs : IDisposable
     {
         using var scope = torch.NewDisposeScope();
         (_graph, Items, TextDim, CategoryCount, Device) = (graph, graph.Rows, features.Text is null ? 0 : features.TextDim, features.CategoryCount, device);
-        _text = TextDim == 0 ? torch.zeros(1) : torch.tensor(features.Text!, new long[] { Items, TextDim }).to(device);
-        _categories = CategoryCount == 0 ? torch.zeros(1) : features.CategoryMatrix(device);
+        _text = TextDim == 0 ? null : torch.tensor(features.Text!, new long[] { Items, TextDim }).to(device);
+        _categories = CategoryCount == 0 ? null : features.CategoryMatrix(device);
         var described = DescribedItems(features);
         _described = torch.tensor(described, new long[] { Items, 1 }).to(device);
         _untouched = torch.tensor(Array.ConvertAll(touched, t => !t), new long[] { Items, 1 }).to(device);
@@ -81,7 +81,7 @@ public sealed class ItemInputs : IDisposable
     /// <summary>[items, 1] bool: touched or described.</summary>
     public Tensor Known { get; }
 
-    private IEnumerable<Tensor> Owned => [_text, _categories, _described, _untouched, Known];
+    private IEnumerable<Tensor> Owned => new[] { _text, _categories, _described, _untouched, Known }.OfType<Tensor>();
 
     /// <summary>The whole catalogue. Memory: 28 bytes per neighbour, kept.</summary>
     /// <param name="layers">Graph layers of the model.</param>
@@ -95,7 +95,7 @@ public sealed class ItemInputs : IDisposable
             for (var i = 0; i < Items; i++)
                 nodes.Add(i);
             var block = BlockOf(nodes, Items);
-            foreach (var tensor in TensorsOf(block))
+            foreach (var tensor in block.Tensors)
                 tensor.DetachFromDisposeScope();
             _whole = new ItemView(null, Items, _text, _categories, _described, _untouched, [.. Enumerable.Repeat(block, Math.Max(1, layers))]);
         }
@@ -133,7 +133,7 @@ public sealed class ItemInputs : IDisposable
         for (var layer = 0; layer < layers; layer++)
             blocks[layer] = BlockOf(nodes, ends[layers - 1 - layer]);
         return new ItemView(
-            index, ends[0], TextDim == 0 ? _text : Of(_text), CategoryCount == 0 ? _categories : Of(_categories), Of(_described), Of(_untouched), blocks);
+            index, ends[0], _text is null ? null : Of(_text), _categories is null ? null : Of(_categories), Of(_described), Of(_untouched), blocks);
     }
 
     public void Dispose()
@@ -145,12 +145,10 @@ public sealed class ItemInputs : IDisposable
 
     private void DisposeWhole()
     {
-        foreach (var tensor in _whole is null ? [] : TensorsOf(_whole.Blocks[0]))
+        foreach (var tensor in _whole?.Blocks[0].Tensors ?? [])
             tensor.Dispose();
         _whole = null;
     }
-
-    private static Tensor[] TensorsOf(ItemBlock block) => [block.Edges.Source, block.Edges.Target, block.Edges.Keep!, block.Weight, block.LogWeight];
 
     /// <summary>The edges into the first nodes; all their neighbours are among the nodes already.</summary>
     private ItemBlock BlockOf(ItemNodes nodes, int targets)

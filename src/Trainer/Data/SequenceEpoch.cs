@@ -8,7 +8,7 @@ namespace StreamRec.Trainer.Data;
 /// </summary>
 public sealed class SequenceEpoch : IReadOnlyList<SequenceBatch>
 {
-    /// <summary>Batches made ahead of the one that is learned: enough that a device that learns faster than one core prepares does not wait.</summary>
+    /// <summary>Batches in the making or ready: enough that a device that learns faster than one core prepares does not wait.</summary>
     private const int Lead = 4;
 
     private readonly List<List<ArraySegment<int>>> _batches;
@@ -39,9 +39,8 @@ public sealed class SequenceEpoch : IReadOnlyList<SequenceBatch>
         }
         finally
         {
-            // Whoever stops early may dispose what the batches are made from.
-            foreach (var task in pending)
-                task.GetAwaiter().GetResult();
+            // Whoever stops early may dispose what the batches are made from. An error in one that nobody will read is nobody's.
+            Task.WhenAll(pending).ContinueWith(static _ => { }, TaskScheduler.Default).GetAwaiter().GetResult();
         }
     }
 

@@ -14,6 +14,9 @@ public sealed class EncoderRanker
 {
     private const int BatchTokens = 6400;
 
+    /// <summary>Scores of a batch at most, 256 MB: a large catalogue gets smaller batches.</summary>
+    private const long BatchScores = 1 << 26;
+
     private readonly EventLog _log;
     private readonly int[] _events;
     private readonly EncoderConfig _config;
@@ -50,8 +53,12 @@ public sealed class EncoderRanker
         for (var from = 0; from < order.Length;)
         {
             var to = from + 1;
-            while (to < order.Length && (to + 1 - from) * Length(_events[order[to]]) <= BatchTokens)
+            while (to < order.Length && (to + 1 - from) * Length(_events[order[to]]) <= BatchTokens
+                && (to + 1 - from) * (long)_log.Items <= BatchScores)
+            {
                 to++;
+            }
+
             RankBatch(model, items, order.AsSpan(from, to - from), ranks);
             from = to;
         }

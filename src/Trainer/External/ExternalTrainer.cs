@@ -74,6 +74,7 @@ public sealed class ExternalTrainer(TrainerOptions options, EventTypes types)
     private ModelAssembly AssemblyOf(ExternalModel external, TrainingData data, SeenRule seen)
     {
         var plain = new ModelAssembly(options, data, seen).Config;
+        // Whether the vectors read texts is not known here: whoever trained them says so in newItems.channels.
         var encoder = external.Manifest.Encoder;
         if (encoder.AttributeRows != 0)
             throw new InvalidDataException($"external.json: attribute_rows is {encoder.AttributeRows}; user attributes are not exported, so it must be 0");
@@ -81,7 +82,7 @@ public sealed class ExternalTrainer(TrainerOptions options, EventTypes types)
         {
             Config = plain with
             {
-                Encoder = encoder, Members = null, UserAttributes = null,
+                Encoder = encoder, Members = null, UserAttributes = null, NewItems = options.NewItems,
                 Training = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["external"] = external.Manifest.Trainer },
             },
         };

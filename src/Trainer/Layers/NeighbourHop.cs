@@ -36,6 +36,7 @@ public sealed class NeighbourHop : Module
         _gate = Linear(config.Dim, config.Hops);
         init.zeros_(_gate.weight!);
         init.constant_(_gate.bias!, 0.5);
+        RegisterComponents();
     }
 
     /// <summary>Under their names in the artifact.</summary>

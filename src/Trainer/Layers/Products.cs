@@ -16,9 +16,9 @@ public enum Precision
 }
 
 /// <summary>
-/// Matrix products of a model in the precision asked for: operands are rounded, the result is widened again. Everything else
-/// stays float32: the weights (master weights, Micikevicius et al., 2018), their gradients, the optimizer's moments, biases,
-/// sums, norms and softmax. bfloat16 has float32's range, so the loss needs no scaling (Kalamkar et al., 2019). Immutable.
+/// Matrix products of a model in the precision asked for: operands and results are rounded, and the results widened again. What is not a
+/// product stays float32: the weights (master weights, Micikevicius et al., 2018), their gradients, the optimizer's moments, sums, norms and
+/// softmax. bfloat16 has float32's range, so the loss needs no scaling (Kalamkar et al., 2019). Immutable.
 /// </summary>
 public sealed class Products
 {
@@ -48,6 +48,9 @@ public sealed class Products
 
     /// <summary>a b for each of a batch: [B, n, k] · [B, k, m].</summary>
     public Tensor Batched(Tensor a, Tensor b) => _narrow ? Wide(Narrow(a).bmm(Narrow(b))) : a.bmm(b);
+
+    /// <summary>⟨a_i, b_i⟩ of each row: [B, k], [B, k] → [B].</summary>
+    public Tensor Rows(Tensor a, Tensor b) => _narrow ? Batched(a.unsqueeze(1), b.unsqueeze(2)).reshape(-1) : (a * b).sum(1);
 
     private static Tensor Narrow(Tensor x) => x.to(ScalarType.BFloat16);
 

@@ -66,8 +66,9 @@ public static class SoftmaxLosses
         Tensor user, Tensor item, Tensor negatives, Tensor itemLogQ, Tensor negativeLogQ, double temperature = 1, Tensor? hits = null,
         Products? products = null)
     {
-        var positive = ((user * item).sum(1) / temperature) - itemLogQ;
-        var negative = ((products ?? Products.Full).Linear(user, negatives, null) / temperature) - negativeLogQ.unsqueeze(0);
+        products ??= Products.Full;
+        var positive = (products.Rows(user, item) / temperature) - itemLogQ;
+        var negative = (products.Linear(user, negatives, null) / temperature) - negativeLogQ.unsqueeze(0);
         if (hits is not null)
             negative = negative.masked_fill(hits, Removed);
         var logits = torch.cat([positive.unsqueeze(1), negative], 1);

@@ -42,13 +42,13 @@ public sealed class AdamW : IDisposable
     public void Step(IReadOnlyList<Tensor?> gradients, double learningRate)
     {
         using var none = torch.no_grad();
-        using var scope = torch.NewDisposeScope();
         Steps++;
         var (correct1, correct2) = (1 - Math.Pow(_beta1, Steps), Math.Sqrt(1 - Math.Pow(_beta2, Steps)));
         for (var i = 0; i < _parameters.Length; i++)
         {
             if (gradients[i] is not { } g)
                 continue;
+            using var scope = torch.NewDisposeScope(); // one parameter's temporaries at a time: the item table may be large
             _mean[i].mul_(_beta1).add_(g * (1 - _beta1));
             _square[i].mul_(_beta2).add_(g.square() * (1 - _beta2));
             var step = _mean[i] / ((_square[i].sqrt() / correct2) + _epsilon) * (learningRate / correct1);

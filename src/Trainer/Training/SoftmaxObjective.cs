@@ -22,6 +22,7 @@ internal sealed class SoftmaxObjective : IDisposable
     private readonly Tensor _classRows;
     private readonly Tensor[] _relations;
     private readonly ItemNodes _nodes;
+    private readonly ItemView? _competing;
     private readonly Tensor? _logQ;
     private readonly int _negatives;
 
@@ -37,7 +38,11 @@ internal sealed class SoftmaxObjective : IDisposable
         _relations = Array.ConvertAll(model.Inputs.Relations?.Relations ?? [], r => _allItems ? r : r.index_select(1, _classRows).DetachFromDisposeScope());
         _nodes = new ItemNodes(items);
         if (classes.Length <= options.FullSoftmaxItems)
+        {
+            _competing = _whole ? null : Competing();
             return;
+        }
+
         _negatives = Math.Min(options.Negatives, classes.Length);
         _logQ = LogQ(sampler.ItemCounts, classes).to(model.Device).DetachFromDisposeScope();
     }
@@ -51,6 +56,8 @@ internal sealed class SoftmaxObjective : IDisposable
     {
         foreach (var relation in _allItems ? [] : _relations)
             relation.Dispose();
+        foreach (var tensor in _competing?.Tensors ?? [])
+            tensor.Dispose();
         _classRows.Dispose();
         _logQ?.Dispose();
     }
@@ -66,13 +73,9 @@ internal sealed class SoftmaxObjective : IDisposable
         }
         else
         {
-            _nodes.Clear();
-            foreach (var item in _classes)
-                _nodes.Add((int)item);
-            var rows = RowsOf(batch.Item);
-            (var items, bias) = Compute();
-            asked = Asked(items, batch, rows, activations);
-            (table, bias) = (items.narrow(0, 0, _classes.Length), bias.narrow(0, 0, _classes.Length));
+            table = _model.Items.forward(_competing!);
+            asked = Asked(table, batch, Array.ConvertAll(batch.Item, i => _classOf[i]), activations);
+            bias = _model.Bias.index_select(0, _classRows);
         }
 
         var edges = _model.FromEdges(batch, asked, _relations, table.shape[0], _classOf);
@@ -97,6 +100,19 @@ internal sealed class SoftmaxObjective : IDisposable
         return SoftmaxLosses.Shared(
             users, table.index_select(0, target), table.index_select(0, negative), logQ.index_select(0, ClassesOf(batch)), logQ.index_select(0, drawn),
             hits: target.unsqueeze(1).eq(negative.unsqueeze(0)), products: _model.Products);
+    }
+
+    /// <summary>The items with training events, which are all that histories and targets hold: a row each, in the order of the classes.</summary>
+    private ItemView Competing()
+    {
+        using var scope = torch.NewDisposeScope();
+        _nodes.Clear();
+        foreach (var item in _classes)
+            _nodes.Add((int)item);
+        var view = _model.Inputs.Around(_nodes, _model.Items.Layers);
+        foreach (var tensor in view.Tensors)
+            tensor.DetachFromDisposeScope();
+        return view;
     }
 
     private long[] RowsOf(long[] items) => Array.ConvertAll(items, i => (long)_nodes.Add((int)i));

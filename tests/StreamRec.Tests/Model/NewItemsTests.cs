@@ -111,7 +111,7 @@ public sealed class NewItemsTests
     [Fact]
     public void The_channels_that_rank_new_items_among_themselves_can_be_named()
     {
-        var config = new NewItemsConfig { BelowEvents = Below, Temperature = 0, From = 0, Share = 1, Channels = [ChannelNames.Gnn, "a channel it lacks"] };
+        var config = new NewItemsConfig { BelowEvents = Below, Temperature = 0, From = 0, Share = 1, Channels = [ChannelNames.Gnn, ChannelNames.Walk] };
         var question = new Question(5);
         var scores = new float[question.ItemCount];
         Assert.True(Plain.ScoreChannel(ChannelNames.Gnn, question.Context(), _workspace, scores));
@@ -171,7 +171,7 @@ public sealed class NewItemsTests
         foreach (var bad in (NewItemsConfig[])
         [
             new() { From = -1 }, new() { Share = 1.5 }, new() { Share = double.NaN }, new() { BelowEvents = -1 },
-            new() { Temperature = float.NaN },
+            new() { Channels = [] }, new() { Channels = ["gmn"] }, new() { Temperature = float.NaN },
         ])
             Assert.Contains("NewItems.", Assert.Throws<ArgumentException>(() => With(bad)).Message, StringComparison.Ordinal);
     }

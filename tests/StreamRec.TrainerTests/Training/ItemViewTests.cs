@@ -7,6 +7,7 @@ using StreamRec.Trainer.Losses;
 using StreamRec.Trainer.Training;
 using TorchSharp;
 using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 
 namespace StreamRec.TrainerTests.Training;
 
@@ -64,32 +65,69 @@ public class ItemViewTests
     [Fact]
     public void Where_few_items_of_a_large_catalogue_have_events_the_loss_is_that_of_the_whole_catalogue()
     {
-        const int Items = 100;
         using var scope = torch.NewDisposeScope();
-        var market = TinyMarket.Create();
-        var untouched = Enumerable.Range(0, Items - market.Items.Length).Select(i => market.Items[0] with { ItemId = $"new{i}" });
-        var log = EventLog.From(market with { Items = [.. market.Items, .. untouched] });
-        var counts = log.ItemCounts(log.Count);
-        using var inputs = new ItemInputs(
-            new ItemFeatures(null, 0, Nothing(Items), 0), Neighbours(Items, 2, i => [(i * 7) % Items, (i + 1) % Items]),
-            [.. counts.Select(n => n > 0)], torch.CPU);
-        torch.manual_seed(1);
-        var encoder = new EncoderConfig { Dim = Width, Heads = 1, Ffn = Width, MaxHistory = 12 };
-        using var model = new GraphRecommender(encoder, new ItemModelOptions { Dropout = 0 }, inputs, 0);
-        model.Train(true);
-        var sampler = new SequenceSampler(log, log.Count, 12, 200, EventTypes.Default, seed: 3);
-        long[] classes = [.. counts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
-        Assert.True(classes.Length * 2 <= Items);
-        using var objective = new SoftmaxObjective(model, sampler, classes, new LoopOptions { LabelSmoothing = 0 });
-        foreach (var batch in sampler.Epoch(0).Take(3))
+        using var market = new ScatteredMarket();
+        using var objective = new SoftmaxObjective(market.Model, market.Sampler, market.Classes, new LoopOptions { LabelSmoothing = 0 });
+        foreach (var batch in market.Sampler.Epoch(0).Take(3))
         {
-            var items = model.Items.forward(inputs.All(1));
-            var hidden = model.Users.forward(items, batch.ToInput(torch.CPU));
-            var asked = hidden.reshape(-1, Width).index_select(0, torch.tensor(batch.Asked));
-            var rows = torch.tensor(classes);
-            var target = torch.tensor(Array.ConvertAll(batch.Target, i => (long)Array.IndexOf(classes, i)));
-            var expected = SoftmaxLosses.Full(asked, items.index_select(0, rows), model.Bias.index_select(0, rows), target);
-            Assert.Equal(expected.ToDouble(), objective.Loss(batch).ToDouble(), 1e-5);
+            var (items, asked) = market.Whole(batch);
+            var rows = torch.tensor(market.Classes);
+            var expected = SoftmaxLosses.Full(asked, items.index_select(0, rows), market.Model.Bias.index_select(0, rows), market.ClassesOf(batch));
+            market.SameLoss(expected, objective.Loss(batch));
+        }
+    }
+
+    [Fact]
+    public void The_sampled_loss_of_a_batch_is_that_of_the_whole_catalogue_with_the_same_negatives()
+    {
+        using var scope = torch.NewDisposeScope();
+        using var market = new ScatteredMarket();
+        const int Negatives = 12;
+        using var objective = new SoftmaxObjective(market.Model, market.Sampler, market.Classes, new LoopOptions { FullSoftmaxItems = 10, Negatives = Negatives });
+        var q = torch.tensor(Array.ConvertAll(market.Classes, c => (float)Math.Pow(market.Sampler.ItemCounts[c], 0.75)));
+        var logQ = (q / q.sum()).log();
+        foreach (var batch in market.Sampler.Epoch(0).Take(3))
+        {
+            torch.manual_seed(8);
+            var given = objective.Loss(batch);
+            torch.manual_seed(8);
+            var drawn = torch.multinomial(logQ.exp(), Negatives, true);
+            var (items, asked) = market.Whole(batch);
+            var rows = torch.tensor(market.Classes);
+            var logits = functional.linear(asked, items.index_select(0, rows), market.Model.Bias.index_select(0, rows)) - logQ;
+            var target = market.ClassesOf(batch);
+            var hits = target.unsqueeze(1).eq(drawn.unsqueeze(0));
+            var columns = torch.cat([logits.gather(1, target.unsqueeze(1)), logits.index_select(1, drawn).masked_fill(hits, -1e9)], 1);
+            market.SameLoss(-columns.log_softmax(1).narrow(1, 0, 1).mean(), given);
+        }
+    }
+
+    [Theory]
+    [InlineData(GraphLayer.PinSage)]
+    [InlineData(GraphLayer.Gat)]
+    [InlineData(GraphLayer.GatV2)]
+    public void On_several_threads_the_gradient_is_the_same_bit_for_bit(GraphLayer layer)
+    {
+        const int Items = 4_000;
+        try
+        {
+            torch.set_num_threads(4);
+            using var scope = torch.NewDisposeScope();
+            var random = new Random(5);
+            using var inputs = new ItemInputs(
+                new ItemFeatures(null, 0, Nothing(Items), 0), Neighbours(Items, 20, _ => [.. Enumerable.Range(0, 20).Select(_ => random.Next(50))]),
+                [.. Enumerable.Repeat(true, Items)], torch.CPU);
+            torch.manual_seed(1);
+            using var model = new ItemGraphModel(32, Items, 0, 0, new ItemModelOptions { Layer = layer }, new());
+            model.eval();
+            float[] Gradient() => torch.autograd.grad([model.forward(inputs.All(1)).square().sum()], [model.Table])[0].data<float>().ToArray();
+            var first = Gradient();
+            for (var again = 0; again < 5; again++)
+                Assert.Equal(first, Gradient());
+        }
+        finally
+        {
+            torch.set_num_threads(1);
         }
     }
 
@@ -100,7 +138,7 @@ public class ItemViewTests
         var random = new Random(seed);
         var items = random.Next(1, 41);
         using var scope = torch.NewDisposeScope();
-        using var inputs = Inputs(random, items, 3);
+        using var inputs = Inputs(random, items, 3, [.. Enumerable.Range(0, items).Select(_ => random.Next(4) > 0)]);
         using var model = new ItemGraphModel(Width, items, inputs.TextDim, inputs.CategoryCount, options, new());
         model.eval();
         var nodes = new ItemNodes(items);
@@ -133,15 +171,14 @@ public class ItemViewTests
     private static int[][] Nothing(int items) => [.. Enumerable.Repeat(Array.Empty<int>(), items)];
 
     /// <summary>Random neighbours (some items have none), texts and categories (some items have neither).</summary>
-    private static ItemInputs Inputs(Random random, int items, int width)
+    private static ItemInputs Inputs(Random random, int items, int width, bool[] touched)
     {
         var graph = Neighbours(items, width, i => [.. Enumerable.Range(0, random.Next(width + 1)).Select(_ => random.Next(items)).Distinct()]);
         var text = new float[items * 4];
         for (var i = 0; i < text.Length; i++)
             text[i] = i / 4 % 3 == 0 ? 0 : random.NextSingle() - 0.5f;
         return new ItemInputs(
-            new ItemFeatures(text, 4, [.. Enumerable.Range(0, items).Select(i => i % 2 == 0 ? new[] { i % 5 } : [])], 5), graph,
-            [.. Enumerable.Range(0, items).Select(_ => random.Next(4) > 0)], torch.CPU);
+            new ItemFeatures(text, 4, [.. Enumerable.Range(0, items).Select(i => i % 2 == 0 ? new[] { i % 5 } : [])], 5), graph, touched, torch.CPU);
     }
 
     private static Neighbourhoods Neighbours(int items, int width, Func<int, int[]> of)
@@ -157,5 +194,68 @@ public class ItemViewTests
         }
 
         return new Neighbourhoods(width, count, neighbour, weight);
+    }
+
+    /// <summary>A market whose items are every third of a catalogue from the third on, so that no class is its item; texts and categories for some.</summary>
+    private sealed class ScatteredMarket : IDisposable
+    {
+        private const int Items = 130;
+        private readonly ItemInputs _inputs;
+
+        public ScatteredMarket()
+        {
+            var market = TinyMarket.Create();
+            var log = EventLog.From(market with
+            {
+                Items = [.. Enumerable.Range(0, Items).Select(i => market.Items[0] with { ItemId = $"i{i}" })],
+                Item = [.. market.Item.Select(i => (3 * i) + 2)],
+            });
+            Sampler = new SequenceSampler(log, log.Count, 12, 200, EventTypes.Default, seed: 3);
+            Classes = [.. Sampler.ItemCounts.Index().Where(c => c.Item > 0).Select(c => (long)c.Index)];
+            Assert.True(Classes.Length * 2 <= Items);
+            Assert.DoesNotContain(0L, Classes);
+            _inputs = Inputs(new Random(2), Items, 3, Array.ConvertAll(Sampler.ItemCounts, n => n > 0));
+            torch.manual_seed(1);
+            var encoder = new EncoderConfig { Dim = Width, Heads = 1, Ffn = Width, MaxHistory = 12, AttributeRows = log.AttributeRows };
+            var shape = new ItemModelOptions { Dropout = 0, IdDropout = 0, Text = true, Categories = true };
+            Model = new GraphRecommender(encoder, shape, _inputs, 0);
+            Model.Train(true);
+            using var none = torch.no_grad();
+            Model.Bias.copy_(torch.randn(Model.Bias.shape, dtype: ScalarType.Float32));
+        }
+
+        public GraphRecommender Model { get; }
+        public SequenceSampler Sampler { get; }
+        public long[] Classes { get; }
+
+        public Tensor ClassesOf(SequenceBatch batch) => torch.tensor(Array.ConvertAll(batch.Target, i => (long)Array.IndexOf(Classes, i)));
+
+        /// <summary>The vectors of the whole catalogue, and of the users at the asked positions.</summary>
+        public (Tensor Items, Tensor Asked) Whole(SequenceBatch batch)
+        {
+            var items = Model.Items.forward(_inputs.All(1));
+            var hidden = Model.Users.forward(items, batch.ToInput(torch.CPU));
+            return (items, hidden.reshape(-1, Width).index_select(0, torch.tensor(batch.Asked)));
+        }
+
+        /// <summary>Values and the gradients of all parameters.</summary>
+        public void SameLoss(Tensor expected, Tensor given)
+        {
+            Assert.Equal(expected.ToDouble(), given.ToDouble(), 1e-5);
+            var parameters = Model.Parameters.Select(p => p.Value).ToArray();
+            var gradients = torch.autograd.grad([expected], parameters, allow_unused: true);
+            foreach (var (mine, theirs) in torch.autograd.grad([given], parameters, allow_unused: true).Zip(gradients))
+            {
+                Assert.Equal(theirs is null, mine is null);
+                if (mine is not null)
+                    Near(theirs!, mine);
+            }
+        }
+
+        public void Dispose()
+        {
+            Model.Dispose();
+            _inputs.Dispose();
+        }
     }
 }

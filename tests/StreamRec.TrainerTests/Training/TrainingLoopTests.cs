@@ -60,22 +60,20 @@ public class TrainingLoopTests
     }
 
     [Theory]
-    [InlineData(0, 1)]
-    [InlineData(0.9, 1)]
-    [InlineData(0, 2)]
-    public void A_run_resumed_from_its_checkpoint_ends_like_one_that_was_never_stopped(double average, int accumulate)
+    [InlineData(0, 1, 20_000)]
+    [InlineData(0.9, 1, 20_000)]
+    [InlineData(0, 2, 20_000)]
+    [InlineData(0, 1, 10)]
+    public void A_run_resumed_from_its_checkpoint_ends_like_one_that_was_never_stopped(double average, int accumulate, int fullSoftmaxItems)
     {
         var directory = Directory.CreateTempSubdirectory("streamrec-checkpoint-");
         try
         {
             using var whole = new Run(GraphLayer.Gat);
-            whole.Train(new LoopOptions { Epochs = 4, Average = average, Accumulate = accumulate });
+            var plain = new LoopOptions { Epochs = 4, Average = average, Accumulate = accumulate, FullSoftmaxItems = fullSoftmaxItems, Negatives = 20 };
+            whole.Train(plain);
 
-            var options = new LoopOptions
-            {
-                Epochs = 4, Average = average, Accumulate = accumulate,
-                CheckpointPath = Path.Combine(directory.FullName, "run.ckpt"),
-            };
+            var options = plain with { CheckpointPath = Path.Combine(directory.FullName, "run.ckpt") };
             using var stopped = new Run(GraphLayer.Gat);
             using var kill = new CancellationTokenSource();
             Assert.Throws<OperationCanceledException>(() => stopped.Train(options, metrics =>
@@ -222,10 +220,12 @@ public class TrainingLoopTests
         Assert.Contains("LearningRate", error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void The_sampled_softmax_of_large_catalogues_learns_too()
+    [Theory]
+    [InlineData(GraphLayer.None)]
+    [InlineData(GraphLayer.PinSage)]
+    public void The_sampled_softmax_of_large_catalogues_learns_too(GraphLayer layer)
     {
-        using var run = new Run(GraphLayer.None);
+        using var run = new Run(layer);
         run.Train(new LoopOptions { Epochs = 25, LearningRate = 0.01, FullSoftmaxItems = 10, Negatives = 20 });
         var after = RankMetrics.Of(run.Ranker.Ranks(run.Model));
         Assert.True(after.Hr10 > 0.7, $"HR@10 {after.Hr10:f3}");
