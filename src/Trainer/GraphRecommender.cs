@@ -139,8 +139,8 @@ public sealed class GraphRecommender : IDisposable
     }
 
     /// <summary>
-    /// The vectors of the whole catalogue [items, d], for use without gradients. Above 32,768 items in pieces of as many and their neighbourhoods: with one layer
-    /// and 20 neighbours about 1 GB beside the result, whatever the catalogue; each further layer multiplies a piece.
+    /// The vectors of the whole catalogue [items, d], for use without gradients. Above 32,768 items in pieces of as many and their
+    /// neighbourhoods: with one layer and 20 neighbours about 1 GB beside the result, whatever the catalogue; each further layer multiplies a piece.
     /// </summary>
     public Tensor ItemVectors()
     {

@@ -83,7 +83,8 @@ public class ItemViewTests
         using var scope = torch.NewDisposeScope();
         using var market = new ScatteredMarket();
         const int Negatives = 12;
-        using var objective = new SoftmaxObjective(market.Model, market.Sampler, market.Classes, new LoopOptions { FullSoftmaxItems = 10, Negatives = Negatives });
+        var options = new LoopOptions { FullSoftmaxItems = 10, Negatives = Negatives };
+        using var objective = new SoftmaxObjective(market.Model, market.Sampler, market.Classes, options);
         var q = torch.tensor(Array.ConvertAll(market.Classes, c => (float)Math.Pow(market.Sampler.ItemCounts[c], 0.75)));
         var logQ = (q / q.sum()).log();
         foreach (var batch in market.Sampler.Epoch(0).Take(3))
