@@ -29,7 +29,7 @@ internal sealed class ListWatch : IDisposable
     /// <summary>Lists read.</summary>
     public long Lists => Volatile.Read(ref _lists);
 
-    /// <summary>Of these, answers to requests.</summary>
+    /// <summary>Of these, answers to the demo's own requests: somebody may ask from a second terminal.</summary>
     public long Answers => Volatile.Read(ref _answers);
 
     /// <summary>Lists the broker had deleted before this consumer read them.</summary>
@@ -75,7 +75,7 @@ internal sealed class ListWatch : IDisposable
             return;
         }
 
-        if (list.RequestId is not null)
+        if (list.RequestId?.StartsWith(Requester.IdPrefix, StringComparison.Ordinal) == true)
             Interlocked.Increment(ref _answers);
         OnList?.Invoke(list);
     }

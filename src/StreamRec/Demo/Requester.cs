@@ -11,6 +11,9 @@ namespace StreamRec.Demo;
 /// </summary>
 internal sealed class Requester : IDisposable
 {
+    /// <summary>How the ids of the demo's requests begin.</summary>
+    public const string IdPrefix = "demo-";
+
     private const int Remembered = 1_000;
 
     private readonly IProducer<string?, byte[]> _producer;
@@ -69,7 +72,7 @@ internal sealed class Requester : IDisposable
                 return null;
             var known = (int)Math.Min(_seenCount, Remembered);
             var (user, item) = _seen[_random.Next(known)];
-            var request = new RecommendationRequest { RequestId = string.Create(CultureInfo.InvariantCulture, $"demo-{number}"), K = 10, Surface = "demo" };
+            var request = new RecommendationRequest { RequestId = string.Create(CultureInfo.InvariantCulture, $"{IdPrefix}{number}"), K = 10, Surface = "demo" };
             return number % 5 == 4 ? request with { SessionItems = [_seen[_random.Next(known)].Item, item] } : request with { UserId = user };
         }
     }
