@@ -126,6 +126,16 @@ public sealed class ScorerTests(Servers servers)
         var replaced = scorer.UntilList("the list without a", l => l.UserId == "me" && l.Items.All(i => i.ItemId != "a"));
         Assert.Equal(scorer.Topics.Items, replaced.CausedBy!.Topic);
         await scorer.ItemAsync("a", available: true, "red");
+        // The announcement and what is asked are on different topics: it is asked again until the announcement has been read.
+        string[] shown = [];
+        for (var n = 0; shown.Length == 0 && n < 1_000; n++)
+        {
+            var id = $"back-{n}";
+            await scorer.RequestAsync(new RecommendationRequest { RequestId = id, UserId = "me" });
+            shown = [.. scorer.UntilList("an answer", l => l.RequestId == id).Items.Select(i => i.ItemId)];
+        }
+
+        Assert.Equal(["a"], shown);
         await scorer.InteractAsync("4", "me", "c", Day + 5000);
         Assert.Equal(
             ["a"],
