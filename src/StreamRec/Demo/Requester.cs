@@ -72,7 +72,8 @@ internal sealed class Requester : IDisposable
                 return null;
             var known = (int)Math.Min(_seenCount, Remembered);
             var (user, item) = _seen[_random.Next(known)];
-            var request = new RecommendationRequest { RequestId = string.Create(CultureInfo.InvariantCulture, $"{IdPrefix}{number}"), K = 10, Surface = "demo" };
+            var id = string.Create(CultureInfo.InvariantCulture, $"{IdPrefix}{number}");
+            var request = new RecommendationRequest { RequestId = id, K = 10, Surface = "demo" };
             return number % 5 == 4 ? request with { SessionItems = [_seen[_random.Next(known)].Item, item] } : request with { UserId = user };
         }
     }
