@@ -36,6 +36,9 @@ public sealed record NewItemsConfig
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Channels { get; init; }
 
+    /// <summary>The channels that need no past of an item, or only the newest.</summary>
+    public static IReadOnlyList<string> DefaultChannels { get; } = [ChannelNames.Text, ChannelNames.Trending, ChannelNames.Popularity];
+
     /// <summary>Whether the place is kept.</summary>
     /// <param name="rank">0-based.</param>
     public bool Keeps(int rank) => rank >= From && CountIn(rank + 1) > CountIn(rank);

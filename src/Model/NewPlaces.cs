@@ -9,7 +9,6 @@ internal sealed class NewPlaces
     /// <summary>The newest events of a person that a draw depends on.</summary>
     private const int DrawnFrom = 16;
     private const long DayMs = 86_400_000;
-    private static readonly string[] NeedNoPast = [ChannelNames.Text, ChannelNames.Trending, ChannelNames.Popularity];
 
     /// <summary>Bit per model item that is not new; items beyond it are.</summary>
     private readonly ulong[] _known;
@@ -22,7 +21,7 @@ internal sealed class NewPlaces
     {
         config.Validate();
         Config = config;
-        _channels = [.. channels.Index().Where(c => (config.Channels ?? NeedNoPast).Contains(c.Item)).Select(c => c.Index)];
+        _channels = [.. channels.Index().Where(c => (config.Channels ?? NewItemsConfig.DefaultChannels).Contains(c.Item)).Select(c => c.Index)];
         _known = new ulong[(counts.Length + 63) >> 6];
         for (var i = 0; i < counts.Length; i++)
         {

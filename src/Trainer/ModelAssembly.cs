@@ -94,7 +94,7 @@ internal sealed class ModelAssembly
     /// <summary>Without texts the item vectors know nothing of an item that nobody touched.</summary>
     private static NewItemsConfig NewItemsOf(TrainerOptions options, TrainingData data) =>
         options.NewItems.Channels is null && options.Items.Text && data.Text is not null
-            ? options.NewItems with { Channels = [ChannelNames.Text, ChannelNames.Trending, ChannelNames.Popularity, ChannelNames.Gnn] }
+            ? options.NewItems with { Channels = [.. NewItemsConfig.DefaultChannels, ChannelNames.Gnn] }
             : options.NewItems;
 
     private static SortedDictionary<string, string> TrainingOf(TrainerOptions options)
